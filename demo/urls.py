@@ -1,0 +1,6 @@
+"""Addresses of the demo: the chooser."""
+
+from django.urls import URLPattern
+
+app_name = "demo"
+urlpatterns: list[URLPattern] = []

@@ -1,0 +1,271 @@
+"""Decides and records: rulesets in force, cases, stages, tasks, periods, watch entries and the night's runs.
+
+A stage record is what the engine proposed for a pupil, with the reasons and numbers it was proposed on; a person decides what becomes of
+it. A planned letter stands in the same transaction as its stage record, and the letters app claims it from there, so that a failed PDF can
+never undo a decision.
+"""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+
+from schools.models import Enrolment, Pupil, Role, School
+
+
+class RulesetVersion(models.Model):
+    """The text of a ruleset as it was in force; never changed once used."""
+
+    key = models.SlugField()
+    name = models.CharField(max_length=120)
+    text = models.TextField()
+    sha256 = models.CharField(max_length=64, unique=True)
+    added_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.key} {self.sha256[:8]}"
+
+
+class Adoption(models.Model):
+    """Which ruleset version a school runs from a date on."""
+
+    school = models.ForeignKey(School, on_delete=models.PROTECT, related_name="adoptions")
+    version = models.ForeignKey(RulesetVersion, on_delete=models.PROTECT, related_name="adoptions")
+    starts = models.DateField()
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
+
+    class Meta:
+        ordering = ["school", "starts"]
+        constraints = [models.UniqueConstraint(fields=["school", "starts"], name="adoption_once_a_day")]
+
+
+class Case(models.Model):
+    """A pupil, a school and an academic year."""
+
+    pupil = models.ForeignKey(Pupil, on_delete=models.PROTECT, related_name="cases")
+    school = models.ForeignKey(School, on_delete=models.PROTECT, related_name="cases")
+    year = models.PositiveSmallIntegerField(help_text="2025 is 2025/26.")
+    opened_on = models.DateField()
+    closed_on = models.DateField(null=True)
+    with_authority_since = models.DateField(null=True)
+    on_hold_until = models.DateField(null=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["pupil", "school", "year"], name="case_once_a_year")]
+        indexes = [models.Index(fields=["school", "year"], name="case_by_school")]
+
+
+class StageRecord(models.Model):
+    class State(models.TextChoices):
+        PROPOSED = "proposed", "Proposed"
+        HELD = "held", "Held"
+        DONE = "done", "Done"
+        DECLINED = "declined", "Declined"
+        WITHDRAWN = "withdrawn", "Withdrawn"
+        PASSED_OVER = "passed_over", "Passed over"
+        CARRIED_OVER = "carried_over", "Carried over from last year"
+
+    OPEN = (State.PROPOSED, State.HELD)
+    STANDING = (State.PROPOSED, State.HELD, State.DONE, State.PASSED_OVER, State.CARRIED_OVER)
+    """States in which the stage is not proposed again by itself this year."""
+
+    case = models.ForeignKey(Case, on_delete=models.PROTECT, related_name="stages")
+    version = models.ForeignKey(RulesetVersion, on_delete=models.PROTECT, related_name="+")
+    stage = models.CharField(max_length=20, help_text="The id in the policy's table.")
+    name = models.CharField(max_length=120)
+    band = models.CharField(max_length=40)
+    level = models.PositiveSmallIntegerField(help_text="Colour of the band, 1 (mild) to 5.")
+    state = models.CharField(max_length=14, choices=State.choices, default=State.PROPOSED)
+    proposed_on = models.DateField()
+    because = models.JSONField(
+        default=list, help_text="The engine's reasons: measure, window, value, comparison, threshold, marks."
+    )
+    sentences = models.JSONField(default=list)
+    acts = models.CharField(max_length=20, choices=Role.choices)
+    approves = models.CharField(max_length=20, choices=Role.choices, blank=True)
+    done_on = models.DateField(null=True)
+    ask_again_on = models.DateField(null=True, help_text="A declined or held stage may come again from this day.")
+    decided_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
+    decided_at = models.DateTimeField(null=True)
+    reason = models.TextField(blank=True)
+    not_on_todays_register_since = models.DateField(null=True, help_text="Done, but a correction has removed its ground.")
+
+    class Meta:
+        ordering = ["proposed_on", "id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["case", "stage"],
+                condition=Q(state__in=["proposed", "held", "done", "passed_over", "carried_over"]),
+                name="stage_stands_once_a_case",
+            ),
+            models.CheckConstraint(condition=~Q(state="done") | Q(done_on__isnull=False), name="done_stage_has_its_day"),
+        ]
+        indexes = [models.Index(fields=["state", "case"], name="stage_by_state")]
+
+
+class Task(models.Model):
+    """Something a person has to do for a case: a conversation, a call, a meeting, a review."""
+
+    class State(models.TextChoices):
+        OPEN = "open", "Open"
+        DONE = "done", "Done"
+        CANCELLED = "cancelled", "Cancelled"
+
+    case = models.ForeignKey(Case, on_delete=models.PROTECT, related_name="tasks")
+    stage_record = models.ForeignKey(StageRecord, on_delete=models.PROTECT, null=True, related_name="tasks")
+    kind = models.CharField(max_length=20)
+    title = models.CharField(max_length=120)
+    role = models.CharField(max_length=20, choices=Role.choices)
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="tasks")
+    due_on = models.DateField()
+    state = models.CharField(max_length=10, choices=State.choices, default=State.OPEN)
+    outcome = models.CharField(max_length=40, blank=True)
+    note = models.TextField(blank=True)
+    done_on = models.DateField(null=True)
+    done_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
+
+    class Meta:
+        ordering = ["due_on", "id"]
+        constraints = [models.UniqueConstraint(fields=["stage_record", "kind"], name="task_once_a_kind")]
+        indexes = [models.Index(fields=["state", "due_on"], name="task_by_due")]
+
+
+class Period(models.Model):
+    """A plan or monitoring period: the sessions after ``starts_on`` up to and including ``ends_on`` (n weeks later)."""
+
+    class Outcome(models.TextChoices):
+        MET = "met", "Target met"
+        MISSED = "missed", "Target missed"
+        EMPTY = "empty", "No possible session"
+
+    case = models.ForeignKey(Case, on_delete=models.PROTECT, related_name="periods")
+    stage = models.CharField(max_length=20)
+    starts_on = models.DateField()
+    weeks = models.PositiveSmallIntegerField()
+    ends_on = models.DateField()
+    target = models.DecimalField(max_digits=5, decimal_places=2, null=True, help_text="%; null: improve on the year's figure.")
+    outcome = models.CharField(max_length=10, choices=Outcome.choices, blank=True)
+    possible = models.PositiveSmallIntegerField(null=True)
+    attended = models.PositiveSmallIntegerField(null=True)
+
+    class Meta:
+        ordering = ["starts_on"]
+        constraints = [
+            models.UniqueConstraint(fields=["case", "stage", "starts_on"], name="period_once_a_start"),
+            models.CheckConstraint(condition=Q(ends_on__gt=F("starts_on")), name="period_ends_after_it_starts"),
+        ]
+
+
+class WatchEntry(models.Model):
+    """A watch rule that began to hold: a list entry with its evidence, never a letter by itself."""
+
+    class State(models.TextChoices):
+        OPEN = "open", "Open"
+        CLOSED = "closed", "Closed"
+
+    pupil = models.ForeignKey(Pupil, on_delete=models.PROTECT, related_name="watch_entries")
+    school = models.ForeignKey(School, on_delete=models.PROTECT, related_name="watch_entries")
+    rule = models.CharField(max_length=40)
+    name = models.CharField(max_length=120)
+    opened_on = models.DateField()
+    because = models.JSONField(default=list)
+    sentences = models.JSONField(default=list)
+    role = models.CharField(max_length=20, choices=Role.choices)
+    state = models.CharField(max_length=10, choices=State.choices, default=State.OPEN)
+    closed_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
+    closed_at = models.DateTimeField(null=True)
+    reason = models.TextField(blank=True)
+
+    class Meta:
+        ordering = ["-opened_on", "id"]
+        constraints = [models.UniqueConstraint(fields=["pupil", "school", "rule", "opened_on"], name="watch_entry_once_a_day")]
+        indexes = [models.Index(fields=["school", "state", "opened_on"], name="watch_by_school")]
+
+
+class WatchMemory(models.Model):
+    """What the engine must remember of its watch rules from day to day, for one enrolment; written only when it changes.
+
+    ``before`` is the memory as it stood before the evaluation of ``since``, so that the same day can be evaluated again.
+    """
+
+    enrolment = models.OneToOneField(Enrolment, on_delete=models.CASCADE, primary_key=True, related_name="watch_memory")
+    school = models.ForeignKey(School, on_delete=models.CASCADE, related_name="+")
+    since = models.DateField()
+    before = models.JSONField(default=dict)
+    now = models.JSONField(default=dict)
+
+
+class Event(models.Model):
+    """A line of a case's timeline: what happened, when, by whom. Append-only."""
+
+    case = models.ForeignKey(Case, on_delete=models.PROTECT, related_name="events")
+    kind = models.CharField(max_length=20, help_text="stage, conversation, call, meeting, letter, period, watch, note, decision.")
+    on = models.DateField()
+    at = models.DateTimeField()
+    by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+", help_text="Null: the night."
+    )
+    role = models.CharField(max_length=20, blank=True)
+    text = models.TextField()
+    stage_record = models.ForeignKey(StageRecord, on_delete=models.PROTECT, null=True, related_name="events")
+
+    class Meta:
+        ordering = ["-on", "-at", "-id"]
+        indexes = [models.Index(fields=["case", "-on"], name="event_by_case")]
+
+
+class PlannedLetter(models.Model):
+    """A letter that a decision asks for. Letters claims it; one draft a parent comes of it."""
+
+    class State(models.TextChoices):
+        PLANNED = "planned", "Planned"
+        DRAFTED = "drafted", "Drafted"
+        NOBODY = "nobody", "Nobody may be written to"
+        WITHDRAWN = "withdrawn", "Withdrawn"
+
+    case = models.ForeignKey(Case, on_delete=models.PROTECT, related_name="planned_letters")
+    stage_record = models.ForeignKey(StageRecord, on_delete=models.PROTECT, null=True, related_name="planned_letters")
+    version = models.ForeignKey(RulesetVersion, on_delete=models.PROTECT, related_name="+")
+    letter = models.CharField(max_length=40, help_text="Key of the wording.")
+    cause = models.CharField(max_length=40, help_text="stage or recovery, and its id.")
+    on = models.DateField()
+    encloses = models.CharField(max_length=30, blank=True)
+    approves = models.CharField(max_length=20, choices=Role.choices)
+    state = models.CharField(max_length=10, choices=State.choices, default=State.PLANNED)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["case", "cause", "letter", "on"], name="planned_letter_once_a_cause")]
+        indexes = [models.Index(fields=["state", "id"], name="planned_letter_by_state")]
+
+
+class NightRun(models.Model):
+    """What is due and what was run: one row a school and day."""
+
+    class State(models.TextChoices):
+        DUE = "due", "Due"
+        RUNNING = "running", "Running"
+        PUT_OFF = "put_off", "Put off: the register is missing"
+        DONE = "done", "Done"
+        FAILED = "failed", "Failed"
+
+    school = models.ForeignKey(School, on_delete=models.CASCADE, related_name="night_runs")
+    on = models.DateField()
+    state = models.CharField(max_length=10, choices=State.choices, default=State.DUE)
+    claimed_until = models.DateTimeField(null=True, help_text="Lease: after this another worker may take it.")
+    started_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+    pupils = models.PositiveIntegerField(default=0)
+    evaluated = models.PositiveIntegerField(default=0)
+    proposed = models.PositiveIntegerField(default=0)
+    drafted = models.PositiveIntegerField(default=0)
+    withdrawn = models.PositiveIntegerField(default=0)
+    watched = models.PositiveIntegerField(default=0)
+    skipped = models.JSONField(default=list, help_text="[sentence]: what was put off and why.")
+    errors = models.JSONField(default=list)
+    seconds = models.FloatField(default=0)
+
+    class Meta:
+        ordering = ["-on", "school"]
+        constraints = [models.UniqueConstraint(fields=["school", "on"], name="night_once_a_school_and_day")]
+        indexes = [models.Index(fields=["state", "on"], name="night_by_state")]
