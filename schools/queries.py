@@ -1,0 +1,31 @@
+"""Reads about schools and people that more than one room needs."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable
+
+from schools.models import ClosedDay, HalfTerm, School
+from schools.schooldays import SchoolDay, SchoolDays
+
+
+def year_label(start_year: int) -> str:
+    """2025 is "2025/26"."""
+    return f"{start_year}/{(start_year + 1) % 100:02}"
+
+
+def school_days(school: School, years: Iterable[int]) -> SchoolDays:
+    """The school days of the given academic years: weekdays inside half terms that are not closed days. Two statements."""
+    half_terms = HalfTerm.objects.filter(academic_year__school=school, academic_year__start_year__in=list(years))
+    closed = set(ClosedDay.objects.filter(school=school).values_list("date", flat=True))
+    return SchoolDays(
+        SchoolDay(date=date, half_term=half_term.name, term=half_term.term, academic_year=year_label(half_term.academic_year.start_year))
+        for half_term in half_terms.select_related("academic_year")
+        for date in _weekdays(half_term.starts, half_term.ends)
+        if date not in closed
+    )
+
+
+def _weekdays(starts: dt.date, ends: dt.date) -> Iterable[dt.date]:
+    days = (starts + dt.timedelta(days=number) for number in range((ends - starts).days + 1))
+    return (day for day in days if day.weekday() < 5)
