@@ -1,0 +1,40 @@
+"""What every test stands on: a browser, and the services that bin/with-services brought up (tests/services.py)."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from typing import Any
+
+import pytest
+
+# The browser's driver keeps an event loop in the test's own thread, where Django would otherwise refuse to touch the database.
+os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+
+pytest_plugins = ["tests.services"]
+
+CHROMIUM_FLAGS = [
+    "--no-sandbox",  # Chromium refuses to start as root with it
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
+    """The system's own Chromium; the driver's downloaded one is never used."""
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if not chromium:
+        pytest.fail("Chromium is missing; bin/setup --dev installs it.")
+    return {**browser_type_launch_args, "executable_path": chromium, "args": CHROMIUM_FLAGS}
+
+
+@pytest.fixture(scope="session")
+def browser_context_args(browser_context_args: dict[str, Any]) -> dict[str, Any]:
+    """A British visitor with the office's smallest common screen."""
+    viewport = {"width": 1280, "height": 900}
+    return {**browser_context_args, "locale": "en-GB", "timezone_id": "Europe/London", "viewport": viewport}
