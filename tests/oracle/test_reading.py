@@ -65,36 +65,28 @@ def test_letter_1_at_eight_sessions_of_the_half_term_as_printed() -> None:
     ]
 
 
-def test_letter_3_with_a_session_and_no_improvement_since_letter_2_as_printed() -> None:
-    ill = ("2025-09-10", "2025-09-18", "2025-10-02", "2025-10-06", "2025-10-17", "2025-11-03", "2025-11-04", "2025-11-05")
-    away = dict.fromkeys((*ill, "2025-11-10"), "I") | {"2025-11-06": "I\\", "2025-11-18": "I\\", "2025-11-20": "IO"}
+def test_letter_3_gives_the_session_and_the_lack_of_improvement_in_this_order() -> None:
+    away = dict.fromkeys(DAYS[12:100:11], "I") | {DAYS[100]: "I\\", DAYS[105]: "/O"}
     found = lines("federation", away)
-    assert [line["date"] for line in of(found, "stage", "4")] == ["2025-11-06"]
-    assert of(found, "stage", "5") == [
+    assert [(line["date"], line["because"][0]["value"]) for line in of(found, "stage", "4")] == [(DAYS[100], 17)]
+    letter_3 = of(found, "stage", "5")[0]
+    assert (letter_3["date"], letter_3["name"]) == (DAYS[105], "Letter 3: formal notice of concern")
+    assert letter_3["because"] == [
         {
-            "date": "2025-11-20",
-            "upn": PUPIL,
-            "kind": "stage",
-            "id": "5",
-            "name": "Letter 3: formal notice of concern",
-            "because": [
-                {
-                    "measure": "unauthorised",
-                    "window": "since: 4",
-                    "from": "2025-11-07",
-                    "to": "2025-11-20",
-                    "value": 1,
-                    "op": "at_least",
-                    "threshold": 1,
-                },
-                {"measure": "no_improvement_since", "window": "4"},
-            ],
-        }
+            "measure": "unauthorised",
+            "window": "since: 4",
+            "from": DAYS[101],
+            "to": DAYS[105],
+            "value": 1,
+            "op": "at_least",
+            "threshold": 1,
+        },
+        {"measure": "no_improvement_since", "window": "4"},
     ]
 
 
 def test_penalty_threshold_in_ten_school_weeks_as_printed() -> None:
-    away = {day: "G" for day in ("2025-09-05", "2025-09-22", "2025-10-13", "2025-11-05", "2025-11-20", "2025-12-01")}
+    away = dict.fromkeys(("2025-09-05", "2025-09-22", "2025-10-13", "2025-11-05", "2025-11-20", "2025-12-01"), "G")
     found = of(lines("vale", away), "watch", "penalty-threshold")
     assert found[0]["date"] == "2025-12-01"
     assert found[0]["because"] == [
