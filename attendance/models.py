@@ -105,6 +105,8 @@ class Figures(models.Model):
     late = models.PositiveSmallIntegerField(help_text="Coded L.")
     half_term_possible = models.PositiveSmallIntegerField()
     half_term_attended = models.PositiveSmallIntegerField()
+    half_term_authorised = models.PositiveSmallIntegerField()
+    half_term_unauthorised = models.PositiveSmallIntegerField()
     week_possible = models.PositiveSmallIntegerField(help_text="In the Monday-Sunday week of the day.")
     week_attended = models.PositiveSmallIntegerField()
     before_week_possible = models.PositiveSmallIntegerField(help_text="The year's, up to the end of the week before.")

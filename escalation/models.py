@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 
-from schools.models import Enrolment, Pupil, Role, School
+from schools.models import Enrolment, Parent, Pupil, Role, School
 
 
 class RulesetVersion(models.Model):
@@ -137,7 +137,7 @@ class Period(models.Model):
     class Outcome(models.TextChoices):
         MET = "met", "Target met"
         MISSED = "missed", "Target missed"
-        EMPTY = "empty", "No possible session"
+        EMPTY = "no sessions", "No possible session"
 
     case = models.ForeignKey(Case, on_delete=models.PROTECT, related_name="periods")
     stage = models.CharField(max_length=20)
@@ -145,7 +145,7 @@ class Period(models.Model):
     weeks = models.PositiveSmallIntegerField()
     ends_on = models.DateField()
     target = models.DecimalField(max_digits=5, decimal_places=2, null=True, help_text="%; null: improve on the year's figure.")
-    outcome = models.CharField(max_length=10, choices=Outcome.choices, blank=True)
+    outcome = models.CharField(max_length=12, choices=Outcome.choices, blank=True)
     possible = models.PositiveSmallIntegerField(null=True)
     attended = models.PositiveSmallIntegerField(null=True)
 
@@ -184,16 +184,15 @@ class WatchEntry(models.Model):
 
 
 class WatchMemory(models.Model):
-    """What the engine must remember of its watch rules from day to day, for one enrolment; written only when it changes.
+    """What the engine must remember of its watch and recovery rules between two nights, for one enrolment; written only when it changes.
 
-    ``before`` is the memory as it stood before the evaluation of ``since``, so that the same day can be evaluated again.
+    ``facts``: rule → the dates of ``engine.state.WatchRow`` that are not null. They say also what stood before the last change, so that
+    the same day can be judged again.
     """
 
     enrolment = models.OneToOneField(Enrolment, on_delete=models.CASCADE, primary_key=True, related_name="watch_memory")
     school = models.ForeignKey(School, on_delete=models.CASCADE, related_name="+")
-    since = models.DateField()
-    before = models.JSONField(default=dict)
-    now = models.JSONField(default=dict)
+    facts = models.JSONField(default=dict)
 
 
 class Event(models.Model):
@@ -208,6 +207,8 @@ class Event(models.Model):
     )
     role = models.CharField(max_length=20, blank=True)
     text = models.TextField()
+    outcome = models.CharField(max_length=20, blank=True)
+    parent = models.ForeignKey(Parent, on_delete=models.PROTECT, null=True, related_name="+", help_text="The parent who took part.")
     stage_record = models.ForeignKey(StageRecord, on_delete=models.PROTECT, null=True, related_name="events")
 
     class Meta:

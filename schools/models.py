@@ -44,7 +44,7 @@ class School(models.Model):
     address = models.TextField(help_text="One line each, the postcode last.")
     telephone = models.CharField(max_length=20)
     email = models.EmailField()
-    office_hours = models.CharField(max_length=80, default="8am to 4pm on school days")
+    office_hours = models.CharField(max_length=80, default="from 8am to 4pm", help_text="Reads after “on a school day”.")
     register_source = models.CharField(max_length=10, choices=RegisterSource.choices, default=RegisterSource.MIS)
     target = models.DecimalField(
         "attendance target, %",
