@@ -58,7 +58,7 @@ class SchoolFacts:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Sessions from ``start`` to ``end``, both included. ``no_reason`` (still N) is part of ``unauthorised``; ``late`` part of ``attended``."""
+    """Sessions from ``start`` to ``end``, both included. ``no_reason`` (still N) is part of ``unauthorised``, ``late`` of ``attended``."""
 
     start: dt.date
     end: dt.date

@@ -77,7 +77,7 @@ _PEOPLE = (
     MergeField("signer", "name of who signs", lambda f: f.signer.name),
     MergeField("signer_role", "role of who signs", lambda f: f.signer.role),
     MergeField("contact", "whom to ask for", lambda f: _person(f.contact)),
-    MergeField("attendance_lead", "name of the attendance lead", lambda f: _person(f.school.attendance_lead)),
+    MergeField("attendance_lead", "name of the attendance lead", lambda f: f.school.attendance_lead.name),
     MergeField("headteacher", "name of the headteacher", lambda f: f.school.headteacher),
 )
 _SCHOOL = (
@@ -106,7 +106,7 @@ _FIGURES = (
     MergeField("missed_percent", "absence this year in percent", lambda f: phrases.missed_percent(f.year)),
     MergeField("authorised", "sessions with an agreed reason", lambda f: phrases.count(f.year.authorised, "session")),
     MergeField("unauthorised", "sessions with no agreed reason", lambda f: phrases.count(f.year.unauthorised, "session")),
-    MergeField("no_reason", "sessions for which no reason is known yet", lambda f: phrases.count(f.year.no_reason, "session")),
+    MergeField("no_reason", "sessions for which no reason is known yet", lambda f: str(f.year.no_reason)),
     MergeField("late_times", "how often late this year", lambda f: phrases.count(f.year.late, "time")),
     MergeField("has_authorised", "some absence was agreed", lambda f: f.year.authorised > 0, "flag"),
     MergeField("has_unauthorised", "some absence was not agreed", lambda f: f.year.unauthorised > 0, "flag"),

@@ -1,0 +1,142 @@
+"""The PDF of a letter: A4, tagged, valid PDF/UA-1 and PDF/A-2a at once, made from memory alone.
+
+WeasyPrint renders PDF/A-2a; the finisher then sets what it leaves out: the scope of table headers, and the PDF/UA identifier with its
+extension schema inside the metadata, which stay uncompressed. A character that no installed font can draw stops the letter.
+Nothing is fetched: the only addresses that resolve are those in the map that comes with the letter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+
+import pydyf
+from django.template import Context
+from django.utils.safestring import mark_safe
+from weasyprint import CSS, HTML
+from weasyprint.document import Document
+from weasyprint.text.fonts import FontConfiguration
+from weasyprint.urls import FatalURLFetchingError, URLFetcher, URLFetcherResponse
+
+from letters.facts import LetterFacts
+from letters.merge import MergedLetter
+from letters.phrases import full_date
+from letters.sheet import FOLDER, about, engine, letter_html_fragment
+
+LOGO_URL = "memory:logo"
+_BASE_URL = "memory:letter"
+
+_PDFUA = """<rdf:Description xmlns:pdfuaid="http://www.aiim.org/pdfua/ns/id/" rdf:about="" pdfuaid:part="1"/>
+<rdf:Description xmlns:pdfaExtension="http://www.aiim.org/pdfa/ns/extension/" xmlns:pdfaSchema="http://www.aiim.org/pdfa/ns/schema#"
+ xmlns:pdfaProperty="http://www.aiim.org/pdfa/ns/property#" rdf:about=""><pdfaExtension:schemas><rdf:Bag><rdf:li rdf:parseType="Resource">
+<pdfaSchema:schema>PDF/UA identification schema</pdfaSchema:schema>
+<pdfaSchema:namespaceURI>http://www.aiim.org/pdfua/ns/id/</pdfaSchema:namespaceURI><pdfaSchema:prefix>pdfuaid</pdfaSchema:prefix>
+<pdfaSchema:property><rdf:Seq><rdf:li rdf:parseType="Resource"><pdfaProperty:name>part</pdfaProperty:name>
+<pdfaProperty:valueType>Integer</pdfaProperty:valueType><pdfaProperty:category>internal</pdfaProperty:category>
+<pdfaProperty:description>Part of ISO 14289 to which this file conforms</pdfaProperty:description>
+</rdf:li></rdf:Seq></pdfaSchema:property></rdf:li></rdf:Bag></pdfaExtension:schemas></rdf:Description>
+"""
+
+
+class MissingGlyphs(ValueError):
+    """Characters that no installed font can draw; ``characters`` holds them in order."""
+
+    def __init__(self, characters: str) -> None:
+        named = ", ".join(f"{character} (U+{ord(character):04X})" for character in characters)
+        super().__init__(f"No installed font can print {named}. Install a font for this script (Debian: fonts-noto-core) and draft again.")
+        self.characters = characters
+
+
+class ForbiddenFetch(FatalURLFetchingError):
+    """The letter asked for something outside its own memory."""
+
+
+class MemoryFetcher(URLFetcher):
+    """Serves only what is in ``files`` (address to bytes); anything else stops the letter. ``refused`` lists what was asked for in vain."""
+
+    def __init__(self, files: Mapping[str, bytes] | None = None) -> None:
+        super().__init__(allowed_protocols=(), fail_on_errors=True)
+        self.files = dict(files or {})
+        self.refused: list[str] = []
+
+    def fetch(self, url: str, headers: object = None) -> URLFetcherResponse:
+        if url not in self.files:
+            self.refused.append(url)
+            raise ForbiddenFetch(f"A letter may not fetch {url}: put what it needs into the letter.")
+        return URLFetcherResponse(url, self.files[url])
+
+
+@cache
+def _fonts() -> FontConfiguration:
+    return FontConfiguration()
+
+
+@cache
+def _stylesheet() -> CSS:
+    text = (FOLDER / "letter.css").read_text(encoding="utf-8")
+    return CSS(string=text, base_url=_BASE_URL, url_fetcher=MemoryFetcher(), font_config=_fonts())
+
+
+def render_letter_pdf(merged: MergedLetter, facts: LetterFacts, *, enclosures: Sequence[str] = ()) -> bytes:
+    """The letter and its enclosures (HTML of each, as ``letters.certificate`` makes it) as one PDF.
+
+    Raises ``MissingGlyphs`` and ``ForbiddenFetch``. The same input gives the same bytes.
+    """
+    logo = facts.school.logo
+    letter = letter_html_fragment(merged, facts, heading_level=1, logo_url=LOGO_URL if logo else "")
+    running = f"{facts.school.name} · {about(facts)} · {full_date(facts.letter_date)}"
+    return html_to_pdf(document_html(merged.title, letter, running=running, author=facts.school.name, enclosures=enclosures),
+                       files={LOGO_URL: logo} if logo else {})
+
+
+def document_html(title: str, letter: str, *, running: str, author: str, enclosures: Sequence[str] = ()) -> str:
+    """A whole HTML document around the fragment ``letter``; ``running`` stands at the head of every page but the first."""
+    return str(engine().get_template("document.html").render(Context({
+        "title": title,
+        "author": author,
+        "running": running,
+        "letter": mark_safe(letter),
+        "enclosures": [mark_safe(enclosure) for enclosure in enclosures],
+    })))
+
+
+def html_to_pdf(document: str, *, files: Mapping[str, bytes] | None = None) -> bytes:
+    """``document`` as a PDF that is PDF/UA-1 and PDF/A-2a; ``files`` are all that it may refer to."""
+    page = HTML(string=document, base_url=_BASE_URL, url_fetcher=MemoryFetcher(files))
+    pdf: bytes = page.write_pdf(
+        finisher=_finish, font_config=_fonts(), stylesheets=[_stylesheet()], pdf_variant="pdf/a-2a",
+    )
+    return pdf
+
+
+def _finish(document: Document, pdf: pydyf.PDF) -> None:
+    _refuse_missing_glyphs(document)
+    _set_table_scopes(pdf)
+    _declare_pdfua(pdf)
+
+
+def _refuse_missing_glyphs(document: Document) -> None:
+    missing = {codepoint: None for font in document.fonts.values() for codepoint in font.missing}
+    if missing:
+        raise MissingGlyphs("".join(map(chr, missing)))
+
+
+def _set_table_scopes(pdf: pydyf.PDF) -> None:
+    """Scope of each TH: Column in a table's head, Row in its body. WeasyPrint writes none (its issue 2508)."""
+    by_number = {item.number: item for item in pdf.objects}
+
+    def parent(element: pydyf.Dictionary) -> pydyf.Dictionary:
+        return by_number[int(bytes(element["P"]).split()[0])]
+
+    for item in pdf.objects:
+        if isinstance(item, pydyf.Dictionary) and item.get("S") == "/TH":
+            in_head = parent(parent(item)).get("S") == "/THead"
+            item["A"]["Scope"] = "/Column" if in_head else "/Row"
+
+
+def _declare_pdfua(pdf: pydyf.PDF) -> None:
+    """Put the PDF/UA identifier inside the metadata's RDF and leave the metadata uncompressed."""
+    number = int(bytes(pdf.catalog["Metadata"]).split()[0])
+    metadata = next(item for item in pdf.objects if item.number == number)
+    metadata.compress = False
+    metadata.stream = [part.replace(b"</rdf:RDF>", _PDFUA.encode() + b"</rdf:RDF>") for part in metadata.stream]
