@@ -1,0 +1,84 @@
+"""The line of pages at the head of every staff page, by role; and where each role's day begins."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from django.urls import reverse
+
+from desk.requests import may_anywhere
+from letters.models import Letter
+from schools.access import Scope
+from schools.models import Role
+
+
+@dataclass(frozen=True)
+class Item:
+    title: str
+    address: str
+    view: str
+    is_current: bool = False
+    count: int = 0
+    count_means: str = ""
+    to_the_right: bool = False
+
+
+PAGES: tuple[tuple[str, str, str], ...] = (
+    ("Today", "desk:today", "see_today"),
+    ("Decisions", "desk:decisions", "see_decisions"),
+    ("My form", "desk:forms", "see_form"),
+    ("Pupils", "desk:pupils", ""),
+    ("Registers", "desk:import", "import_register"),
+    ("Letters", "desk:batches", "print_letters"),
+    ("Nights", "desk:nights", "see_nights"),
+)
+"""Title, address and the act that opens the page; without an act it is for everyone who may see a pupil."""
+
+FIRST_PAGES: tuple[tuple[str, str], ...] = (
+    (Role.OFFICER, "desk:today"),
+    (Role.ATTENDANCE_LEAD, "desk:today"),
+    (Role.SAFEGUARDING_LEAD, "desk:today"),
+    (Role.HEAD_OF_YEAR, "desk:decisions"),
+    (Role.HEAD, "desk:decisions"),
+    (Role.TRUST_LEAD, "desk:today"),
+    (Role.TUTOR, "desk:forms"),
+    (Role.ADMINISTRATOR, "desk:nights"),
+    (Role.GOVERNOR, "desk:ladder"),
+)
+"""Where each role's day begins; who holds several roles begins at the first."""
+
+
+def first_page(scope: Scope) -> str:
+    """The view that the person's day begins with, or an empty string where no role is in force."""
+    held = {role.role for role in scope.roles}
+    return next((view for role, view in FIRST_PAGES if role in held), "")
+
+
+def navigation(scope: Scope, current: str) -> list[Item]:
+    """The pages that the person's roles open; one statement, for how many letters wait for them."""
+    items = [Item(title, reverse(view), view, view == current) for title, view, act in PAGES if _is_open(scope, view, act)]
+    if scope.roles:
+        items.append(Item("The ladder", reverse("desk:ladder"), "desk:ladder", current == "desk:ladder", to_the_right=True))
+    return [_with_count(item, scope) for item in items]
+
+
+def _is_open(scope: Scope, view: str, act: str) -> bool:
+    held = {role.role for role in scope.roles}
+    if view == "desk:forms":
+        return Role.TUTOR in held
+    if not act:
+        return bool(held - {Role.GOVERNOR, Role.ADMINISTRATOR})
+    return may_anywhere(scope, act)
+
+
+def _with_count(item: Item, scope: Scope) -> Item:
+    if item.view != "desk:decisions":
+        return item
+    return replace(item, count=letters_waiting(scope), count_means="letters wait for you")
+
+
+def letters_waiting(scope: Scope) -> int:
+    """How many drafted letters name a role that the person holds at the letter's school, for pupils whom they may see."""
+    keys = {role.role for role in scope.roles}
+    drafts = Letter.objects.filter(state=Letter.State.DRAFTED, approves__in=keys, school__in=scope.schools)
+    return drafts.filter(case__pupil__in=scope.pupils).count()
