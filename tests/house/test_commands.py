@@ -7,7 +7,9 @@ import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -90,10 +92,16 @@ def test_where_all_is_there_it_does_nothing(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A temporary folder that PostgreSQL's own user can reach, which pytest's are not."""
+    with tempfile.TemporaryDirectory(prefix="handrail-test-") as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
 def private_services(folder: Path, script: str) -> subprocess.Popen[str]:
     """bin/with-services around a script, in a session of its own, with its data under `folder`."""
-    for place in [folder, *folder.parents[:2]]:  # PostgreSQL's own user has to reach its data
-        place.chmod(0o755)
     command = [str(ROOT / "bin" / "with-services"), "bash", "-c", script]
     environment = {**os.environ, "TMPDIR": str(folder)}
     return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True, start_new_session=True)
@@ -109,18 +117,18 @@ def answers(address: str) -> bool:
 PRINT_ADDRESSES = 'echo "$DATABASE_URL"; echo "$REDIS_URL"'
 
 
-def test_the_private_servers_end_with_the_command_and_its_exit_code_is_kept(tmp_path: Path) -> None:
-    services = private_services(tmp_path, f"{PRINT_ADDRESSES}; exit 7")
+def test_the_private_servers_end_with_the_command_and_its_exit_code_is_kept(open_folder: Path) -> None:
+    services = private_services(open_folder, f"{PRINT_ADDRESSES}; exit 7")
     database, bell = services.communicate(timeout=60)[0].splitlines()
     assert services.returncode == 7
     assert database.startswith("postgres://handrail:")
     assert bell.startswith("redis://:")
     assert (answers(database), answers(bell)) == (False, False)
-    assert list(tmp_path.iterdir()) == []
+    assert list(open_folder.iterdir()) == []
 
 
-def test_the_private_servers_end_even_if_the_script_is_killed_outright(tmp_path: Path) -> None:
-    services = private_services(tmp_path, f"{PRINT_ADDRESSES}; sleep 60")
+def test_the_private_servers_end_even_if_the_script_is_killed_outright(open_folder: Path) -> None:
+    services = private_services(open_folder, f"{PRINT_ADDRESSES}; sleep 60")
     assert services.stdout
     database, bell = services.stdout.readline(), services.stdout.readline()
     assert (answers(database), answers(bell)) == (True, True)
