@@ -8,12 +8,12 @@ Nothing is fetched: the only addresses that resolve are those in the map that co
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cache
+from functools import cache, partial
 
 import pydyf
 from django.template import Context
 from django.utils.safestring import mark_safe
-from weasyprint import CSS, HTML
+from weasyprint import CSS, DEFAULT_OPTIONS, HTML
 from weasyprint.document import Document
 from weasyprint.text.fonts import FontConfiguration
 from weasyprint.urls import FatalURLFetchingError, URLFetcher, URLFetcherResponse
@@ -25,6 +25,8 @@ from letters.sheet import FOLDER, about, engine, letter_html_fragment
 
 LOGO_URL = "memory:logo"
 _BASE_URL = "memory:letter"
+_AMBIGUOUS_END = b"\r\nendstream"
+_TRIES = 8
 
 _PDFUA = """<rdf:Description xmlns:pdfuaid="http://www.aiim.org/pdfua/ns/id/" rdf:about="" pdfuaid:part="1"/>
 <rdf:Description xmlns:pdfaExtension="http://www.aiim.org/pdfa/ns/extension/" xmlns:pdfaSchema="http://www.aiim.org/pdfa/ns/schema#"
@@ -89,6 +91,11 @@ def render_letter_pdf(merged: MergedLetter, facts: LetterFacts, *, enclosures: S
                        files={LOGO_URL: logo} if logo else {})
 
 
+def render_certificate_pdf(certificate: str, *, title: str, running: str, author: str) -> bytes:
+    """A certificate (HTML of ``letters.certificate.render_certificate_html``) as a PDF by itself, for the record or a court."""
+    return html_to_pdf(document_html(title, certificate, running=running, author=author))
+
+
 def document_html(title: str, letter: str, *, running: str, author: str, enclosures: Sequence[str] = ()) -> str:
     """A whole HTML document around the fragment ``letter``; ``running`` stands at the head of every page but the first."""
     return str(engine().get_template("document.html").render(Context({
@@ -102,17 +109,35 @@ def document_html(title: str, letter: str, *, running: str, author: str, enclosu
 
 def html_to_pdf(document: str, *, files: Mapping[str, bytes] | None = None) -> bytes:
     """``document`` as a PDF that is PDF/UA-1 and PDF/A-2a; ``files`` are all that it may refer to."""
+    options = DEFAULT_OPTIONS | {"stylesheets": [_stylesheet()], "pdf_variant": "pdf/a-2a"}
     page = HTML(string=document, base_url=_BASE_URL, url_fetcher=MemoryFetcher(files))
-    pdf: bytes = page.write_pdf(
-        finisher=_finish, font_config=_fonts(), stylesheets=[_stylesheet()], pdf_variant="pdf/a-2a",
-    )
+    laid_out = page.render(font_config=_fonts(), **options)
+    for nudge in range(_TRIES):
+        pdf: bytes = laid_out.write_pdf(finisher=partial(_finish, nudge=nudge), **options)
+        if _AMBIGUOUS_END not in pdf:
+            break
     return pdf
 
 
-def _finish(document: Document, pdf: pydyf.PDF) -> None:
+def _finish(document: Document, pdf: pydyf.PDF, *, nudge: int) -> None:
     _refuse_missing_glyphs(document)
     _set_table_scopes(pdf)
     _declare_pdfua(pdf)
+    if nudge:
+        _nudge(pdf, nudge)
+
+
+def _nudge(pdf: pydyf.PDF, times: int) -> None:
+    """Change by a byte, harmlessly, every stream that would end in a carriage return, and the object stream through an unused object.
+
+    A compressed stream that happens to end in a carriage return (one in 256) leaves open where it ends, which PDF/A does not allow.
+    """
+    for item in pdf.objects:
+        if isinstance(item, pydyf.Stream) and item.compress and item.data.endswith(_AMBIGUOUS_END):
+            item.stream = [b"\n".join(part if isinstance(part, bytes) else str(part).encode() for part in item.stream) + b" "]
+            if "Length1" in item.extra:
+                item.extra["Length1"] += 1
+    pdf.add_object(pydyf.String("." * times))
 
 
 def _refuse_missing_glyphs(document: Document) -> None:
