@@ -38,10 +38,10 @@ HOLIDAYS = [0, 1, 3, 7, 10, 17, 30]  # calendar days
 
 
 @st.composite
-def half_term_days(draw: st.DrawFn, first: date) -> list[date]:
-    """Up to eight weeks of school days; full weeks only for short spans, so that a register stays small."""
+def half_term_days(draw: st.DrawFn, first: date, longest: int) -> list[date]:
+    """Some weeks of school days, `longest` calendar days at most; full weeks only for short spans, to keep registers small."""
     weekdays = draw(st.sampled_from(WEEKS))
-    span = draw(st.integers(1, 24 if len(weekdays) > 3 else 56))
+    span = draw(st.integers(longest // 4, longest // 2 if len(weekdays) > 3 else longest))
     closed = draw(st.integers(0, 60))  # a single closed day, if it falls inside
     days = [first + timedelta(days=n) for n in range(span)]
     kept = [day for n, day in enumerate(days) if day.weekday() in weekdays and n != closed]
@@ -60,14 +60,16 @@ def names_of(style: str, year: int, term: int, half_term: int, running: int) -> 
 
 @st.composite
 def calendars(draw: st.DrawFn) -> list[CalendarRow]:
+    """Two short years or one, or a single year that is long enough for every plan to end."""
     style = draw(st.sampled_from(["yearly", "short", "long"]))
     day = draw(st.sampled_from(FIRST_DAYS))
+    years, longest = draw(st.sampled_from([(1, 56), (1, 56), (2, 24), (2, 36), (1, 70)]))
     rows = []
-    for year in range(draw(st.sampled_from([1, 1, 2]))):
+    for year in range(years):
         running = 0
-        for term, half_terms in enumerate(draw(st.sampled_from(SHAPES))):
+        for term, half_terms in enumerate(draw(st.sampled_from(SHAPES[4:] if longest == 70 else SHAPES))):
             for half_term in range(half_terms):
-                days = draw(half_term_days(day))
+                days = draw(half_term_days(day, longest))
                 rows += [(d.isoformat(), *names_of(style, year, term, half_term, running)) for d in days]
                 running += 1
                 day = days[-1] + timedelta(days=1 + draw(st.sampled_from(HOLIDAYS)))
@@ -103,7 +105,7 @@ def odd_days() -> st.SearchStrategy[Day]:
 def spells(draw: st.DrawFn) -> list[Day]:
     """Some days of one kind in a row."""
     kind = draw(st.sampled_from(["present", "present", "whole", "whole", "whole", "broken", "odd"]))
-    length = draw(st.sampled_from([1, 1, 2, 3, 4, 5, 6, 9, 11, 16, 24]))
+    length = draw(st.sampled_from([1, 1, 2, 3, 4, 5, 6, 9, 10, 11, 16, 24]))
     if kind == "present":
         return [PRESENT] * length
     if kind == "whole":
@@ -112,10 +114,48 @@ def spells(draw: st.DrawFn) -> list[Day]:
 
 
 @st.composite
-def pupil_marks(draw: st.DrawFn, upn: str, days: list[str]) -> list[MarkRow]:
-    """Spells follow one another from the day of joining to the day of leaving, over again from a chosen one."""
+def mixed(draw: st.DrawFn) -> tuple[list[Day], list[Day]]:
+    """An opening, then a cycle that comes round again and again."""
     opening = [day for spell in draw(st.lists(spells(), max_size=5)) for day in spell]
-    cycle = [day for spell in draw(st.lists(spells(), min_size=1, max_size=4)) for day in spell]
+    return opening, [day for spell in draw(st.lists(spells(), min_size=1, max_size=4)) for day in spell]
+
+
+@st.composite
+def steady(draw: st.DrawFn) -> tuple[list[Day], list[Day]]:
+    """Mostly present: one day or half a day in every few is missed, so that the year's % moves about the limits."""
+    code = draw(st.sampled_from(LIKELY_ABSENT))
+    away = draw(st.sampled_from([(code, code), (code, "\\"), (code, None), ("/", code)]))
+    return [(code, code)] * draw(st.integers(0, 3)), [PRESENT] * draw(st.integers(2, 11)) + [away] * draw(st.integers(1, 2))
+
+
+@st.composite
+def relapsing(draw: st.DrawFn) -> tuple[list[Day], list[Day]]:
+    """Bad, then better for a while, then as bad again: plans that are met before one is missed."""
+    bad = draw(steady())[1][-4:]
+    better = [PRESENT] * draw(st.integers(5, 40))
+    return bad * draw(st.integers(2, 6)) + better, bad + [PRESENT] * draw(st.integers(0, 3))
+
+
+@st.composite
+def falling(draw: st.DrawFn) -> tuple[list[Day], list[Day]]:
+    """Present at first, then away for good or nearly so: everything that can be missed is missed."""
+    code = draw(st.sampled_from(LIKELY_ABSENT))
+    return [PRESENT] * draw(st.integers(0, 14)), [(code, code)] * draw(st.integers(4, 30)) + [PRESENT] * draw(st.integers(0, 2))
+
+
+@st.composite
+def ill(draw: st.DrawFn) -> tuple[list[Day], list[Day]]:
+    """Periods of illness with days between on which the pupil is present, half ill, or has no mark."""
+    between = draw(st.sampled_from([PRESENT, PRESENT, NOT_THERE, ("D", "D"), ("/", "I"), ("I", None)]))
+    opening = [("I", "I")] * draw(st.integers(4, 16))
+    return opening, [between] * draw(st.integers(1, 11)) + [("I", "I")] * draw(st.integers(1, 7))
+
+
+@st.composite
+def pupil_marks(draw: st.DrawFn, upn: str, days: list[str]) -> list[MarkRow]:
+    """From the day of joining to the day of leaving."""
+    shape = draw(st.sampled_from([mixed, mixed, mixed, steady, relapsing, falling, falling, ill]))
+    opening, cycle = draw(shape())
     last = len(days) - 1
     joins = draw(st.one_of(st.just(0), st.integers(0, last)))
     leaves = draw(st.one_of(st.just(last), st.integers(0, last)))
@@ -149,7 +189,7 @@ def registers(draw: st.DrawFn) -> SmallRegister:
     calendar = draw(calendars())
     days = [row[0] for row in calendar]
     marks: list[MarkRow] = []
-    for number in range(draw(st.sampled_from([1, 1, 2, 3]))):
+    for number in range(1 if len(days) > 60 else draw(st.sampled_from([1, 2, 2, 3]))):
         marks += draw(pupil_marks(f"A82343212{number:04d}", days))
     marks += draw(rows_to_skip(marks, calendar))
     first, last = date.fromisoformat(days[0]), date.fromisoformat(days[-1])

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, seed, settings
 
 from escalation.engine.backtest import run_backtest
 from escalation.engine.ruleset import load_ruleset
+from tests.oracle.corners import CORNERS
 from tests.oracle.ladders import LADDERS, NATIONAL
 from tests.oracle.reading import read_register, take_down
 from tests.oracle.registers import SmallRegister, registers
@@ -106,6 +107,11 @@ def agree_on(number: int, first_seed: int) -> None:
     on_each()
     too_rare = {what: tally[what] for what in everything_that_can_happen() if tally[what] < AT_LEAST}
     assert not too_rare, f"these hardly occurred, so agreeing on them says little: {too_rare}"
+
+
+@pytest.mark.parametrize("what", CORNERS)
+def test_engine_and_second_reading_agree_in_the_corners(what: str) -> None:
+    compare(CORNERS[what], Counter())
 
 
 def test_engine_and_second_reading_agree_on_two_thousand_registers() -> None:
