@@ -33,7 +33,7 @@ app.conf.update(
     task_ignore_result=True,
     timezone="Europe/London",
     beat_schedule={
-        "claim-what-is-due": {"task": "escalation.tasks.claim_due_nights", "schedule": 180.0},
+        "claim-what-is-due": {"task": "letters.tasks.claim_due_nights", "schedule": 180.0},
         "draft-planned-letters": {"task": "letters.tasks.draft_planned_letters", "schedule": 180.0},
     },
 )

@@ -11,11 +11,16 @@ import datetime as dt
 from django.db import transaction
 
 from attendance.grid import academic_year_of
+from escalation.actions import letters_at_once, task_title, tasks_that_follow
+from escalation.engine.ruleset import Stage
 from escalation.models import Case, Event, Period, PlannedLetter, StageRecord, Task, WatchEntry
 from escalation.queries import ruleset_of
+from escalation.recording import due_on
 from schools import audit
 from schools.models import Parent, Pupil, School, User
+from schools.queries import placement_on, school_days
 from schools.rules import Refused
+from schools.staff import StaffDirectory
 
 COMPLETING = ("spoke", "attended", "held_in_absence", "done", "guide_given")
 """Outcomes with which a conversation, call or meeting counts as having taken place."""
@@ -106,7 +111,7 @@ def complete_task(
 
 
 def _has_letter(record: StageRecord) -> bool:
-    return any(action.kind == "letter" for action in ruleset_of(record.version).stage(record.stage).actions)
+    return bool(letters_at_once(ruleset_of(record.version).stage(record.stage)))
 
 
 def _log_contact(
@@ -174,12 +179,38 @@ def mark_stage_done(*, record: StageRecord, on: dt.date, by: User | None, role: 
     stage = ruleset_of(record.version).stage(record.stage)
     if stage.begins_period:
         _begin_period(case=record.case, stage=record.stage, on=on, weeks=stage.begins_period)
-    if any(action.kind == "referral" for action in stage.actions):
+    _plan_what_follows(record, stage, on)
+    if any(action.kind == "referral" and not action.when_asked for action in stage.actions):
         Case.objects.filter(pk=record.case_id, with_authority_since__isnull=True).update(with_authority_since=on)
     add_event(case=record.case, kind="stage", text=f"Stage {record.stage} done: {record.name}.", on=on, now=now, by=by, role=role,
               record=record)  # fmt: skip
     audit.record(action="stage done", subject=record, by=by, role=role, at=now, school=record.case.school, detail={"on": str(on)})
     return record
+
+
+def _plan_what_follows(record: StageRecord, stage: Stage, on: dt.date) -> None:
+    """The stage's further actions become tasks of whoever acts."""
+    actions = tasks_that_follow(stage)
+    if not actions:
+        return
+    case = record.case
+    days = school_days(case.school, [case.year])
+    placement = placement_on(case.pupil_id, case.school_id, on)
+    year_group, form = (placement.year_group, placement.form) if placement else (None, "")
+    held = StaffDirectory.of(case.school, on).who(stage.acts, year_group, form)
+    tasks = [
+        Task(
+            case=case,
+            stage_record=record,
+            kind=action.kind,
+            title=task_title(action, stage),
+            role=stage.acts,
+            owner=held.user if held else None,
+            due_on=due_on(days, on, action.due_days),
+        )
+        for action in actions
+    ]
+    Task.objects.bulk_create(tasks, ignore_conflicts=True)
 
 
 def _begin_period(*, case: Case, stage: str, on: dt.date, weeks: int) -> Period:

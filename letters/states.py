@@ -9,7 +9,7 @@ State = Letter.State
 TRANSITIONS: dict[str, frozenset[str]] = {
     State.DRAFTED: frozenset({State.HELD, State.APPROVED, State.DECLINED, State.WITHDRAWN}),
     State.HELD: frozenset({State.DRAFTED, State.APPROVED, State.DECLINED, State.WITHDRAWN}),
-    State.APPROVED: frozenset({State.DRAFTED, State.SENDING, State.SENT, State.POSTED}),
+    State.APPROVED: frozenset({State.DRAFTED, State.SENDING, State.SENT, State.POSTED, State.WITHDRAWN}),
     State.SENDING: frozenset({State.SENT, State.POSTED, State.FAILED}),
     State.SENT: frozenset({State.DELIVERED, State.FAILED}),
     State.POSTED: frozenset({State.FAILED}),

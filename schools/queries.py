@@ -5,7 +5,9 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable
 
-from schools.models import ClosedDay, HalfTerm, School
+from django.db.models import Q
+
+from schools.models import ClosedDay, HalfTerm, Placement, School
 from schools.schooldays import SchoolDay, SchoolDays
 
 
@@ -29,3 +31,9 @@ def school_days(school: School, years: Iterable[int]) -> SchoolDays:
 def _weekdays(starts: dt.date, ends: dt.date) -> Iterable[dt.date]:
     days = (starts + dt.timedelta(days=number) for number in range((ends - starts).days + 1))
     return (day for day in days if day.weekday() < 5)
+
+
+def placement_on(pupil_id: int, school_id: int, on: dt.date) -> Placement | None:
+    """Year group and form of a pupil at a school on a day. One statement."""
+    current = Q(starts__lte=on) & (Q(ends__isnull=True) | Q(ends__gte=on))
+    return Placement.objects.filter(current, enrolment__pupil=pupil_id, enrolment__school=school_id).order_by("-starts").first()

@@ -1,0 +1,154 @@
+"""The night of one school: claim it, read the school, evaluate every pupil, write what changed, keep the run's report.
+
+Run again, it changes nothing: what was proposed is not proposed again, and the engine's memory knows the day. Killed half-way, nothing of
+it is there, since one transaction holds it all; the lease on its row runs out and it is run again.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+import time
+from dataclasses import dataclass, field
+
+import numpy as np
+from django.db import transaction
+from django.db.models import F, Q
+
+from attendance.codes import NO_MARK
+from attendance.grid import academic_year_of
+from attendance.services import store_figures
+from escalation.carry_over import carry_over_from_last_year
+from escalation.corrections import hold_against_corrections
+from escalation.engine.evaluate import evaluate
+from escalation.loading import LoadedSchool, load_school
+from escalation.models import NightRun
+from escalation.recording import Recorder
+from schools.models import School
+from schools.queries import school_days
+
+log = logging.getLogger(__name__)
+
+LEASE = dt.timedelta(minutes=15)
+"""How long a claimed night belongs to its worker; longer than a task may run."""
+MARKED_SHARE = 0.5
+"""A register is missing where fewer than this share of the pupils on roll have a mark in a session of the day."""
+
+
+@dataclass
+class NightReport:
+    """One run in numbers, as the ``nightly`` command prints it. ``skipped`` and ``errors`` are sentences."""
+
+    urn: str
+    school: str
+    on: dt.date
+    pupils: int = 0
+    evaluated: int = 0
+    proposed: int = 0
+    drafted: int = 0
+    withdrawn: int = 0
+    watched: int = 0
+    skipped: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+    seconds: float = 0.0
+
+
+def last_school_day(school: School, on: dt.date) -> dt.date | None:
+    """The last school day of the school up to and including ``on``."""
+    year = academic_year_of(on)
+    days = school_days(school, [year - 1, year])
+    number = days.last_on_or_before(on)
+    return None if number is None else days.dates[number]
+
+
+def claim(school: School, on: dt.date, now: dt.datetime) -> NightRun | None:
+    """The night's row, leased to the caller; None where another worker holds it."""
+    run, _ = NightRun.objects.get_or_create(school=school, on=on)
+    free = Q(claimed_until__isnull=True) | Q(claimed_until__lt=now)
+    claimed = NightRun.objects.filter(free, pk=run.pk).update(claimed_until=now + LEASE)
+    return run if claimed else None
+
+
+def run_night(*, school: School, on: dt.date, now: dt.datetime) -> NightReport:
+    """The night of ``school`` for the school day ``on``. Never raises for one school's fault: the report and the row say what happened."""
+    report = NightReport(school.urn, school.name, on)
+    began = time.perf_counter()
+    run = claim(school, on, now)
+    if run is None:
+        report.skipped.append("Another worker is running this night; nothing was done twice.")
+        return report
+    try:
+        with transaction.atomic():
+            state = _run(school, on, now, report)
+            report.seconds = round(time.perf_counter() - began, 3)
+            _keep(run, state, report, now)
+    except Exception as fault:
+        log.exception("night of school %s for %s failed", school.urn, on)
+        report.errors.append(_in_words(fault))
+        report.proposed = report.drafted = report.withdrawn = report.watched = 0
+        _keep(run, NightRun.State.FAILED, report, now)
+    return report
+
+
+def _in_words(fault: Exception) -> str:
+    """The fault's own sentence where it was made for people; otherwise its kind, since its text may hold a name."""
+    return str(fault) if isinstance(fault, ValueError) else f"{type(fault).__name__}: see the server's log. Nothing was written."
+
+
+def _run(school: School, on: dt.date, now: dt.datetime, report: NightReport) -> str:
+    later = NightRun.objects.filter(school=school, on__gt=on, state=NightRun.State.DONE).order_by("-on").first()
+    if later:
+        report.skipped.append(f"The night of {later.on:%-d %B %Y} has been run: an earlier day is not evaluated after it.")
+        return NightRun.State.DONE
+    loaded = load_school(school, on)
+    report.pupils = len(loaded.enrolments)
+    if loaded.days.index(on) is None:
+        report.skipped.append(f"{on:%A %-d %B %Y} is not a school day.")
+        return NightRun.State.DONE
+    if missing := missing_register(loaded, on):
+        report.skipped.append(missing)
+        return NightRun.State.PUT_OFF
+    carry_over_from_last_year(loaded, on=on, now=now)
+    report.withdrawn = hold_against_corrections(loaded, on=on, now=now)
+    if report.withdrawn:
+        loaded = load_school(school, on)
+    store_figures(loaded.register, loaded.row_ids, loaded.enrolments, school=school, on=on)
+    decisions = evaluate(loaded.register, loaded.ruleset, loaded.national, loaded.state, on)
+    recorded = Recorder(loaded, on=on, now=now).write(decisions)
+    report.evaluated = len(loaded.register.evaluated(loaded.days.index(on) or 0))
+    report.proposed, report.watched = recorded.proposed, recorded.watched
+    return NightRun.State.DONE
+
+
+def missing_register(loaded: LoadedSchool, on: dt.date) -> str:
+    """A sentence where the day's register is not in for most pupils; an empty string where it is."""
+    day = loaded.days.index(on)
+    if day is None or not loaded.enrolments:
+        return ""
+    marked = np.count_nonzero(loaded.register.marks[:, 2 * day : 2 * day + 2] != ord(NO_MARK), axis=0)
+    for session, count in zip(("morning", "afternoon"), marked, strict=True):
+        if count < MARKED_SHARE * len(loaded.enrolments):
+            return (
+                f"Put off: the {session} register of {on:%A %-d %B %Y} is missing for {len(loaded.enrolments) - int(count)} of "
+                f"{len(loaded.enrolments)} pupils. Import it, and the night runs by itself."
+            )
+    return ""
+
+
+def _keep(run: NightRun, state: str, report: NightReport, now: dt.datetime) -> None:
+    """The run's report; what a second run adds to the first one's counts is nothing."""
+    finished = now + dt.timedelta(seconds=report.seconds)
+    NightRun.objects.filter(pk=run.pk).update(
+        state=state,
+        claimed_until=None,
+        started_at=now,
+        finished_at=finished,
+        pupils=report.pupils,
+        evaluated=report.evaluated,
+        proposed=F("proposed") + report.proposed,
+        withdrawn=F("withdrawn") + report.withdrawn,
+        watched=F("watched") + report.watched,
+        skipped=report.skipped,
+        errors=report.errors,
+        seconds=report.seconds,
+    )

@@ -1,0 +1,306 @@
+"""Writes what the engine decided on one day: stage records, tasks, planned letters, watch entries, periods, the engine's memory.
+
+Everything is written in bulk, so that the statements of a night do not grow with the pupils. The caller holds the transaction.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from django.db.models import Q
+
+from escalation.actions import letters_at_once, task_at_once, task_title
+from escalation.engine.evaluate import Decision
+from escalation.engine.reasons import Reason
+from escalation.engine.ruleset import Stage
+from escalation.engine.words import sentence
+from escalation.loading import LoadedSchool
+from escalation.models import Case, Event, Period, PlannedLetter, StageRecord, Task, WatchEntry, WatchMemory
+from schools.models import Placement
+from schools.schooldays import SchoolDays
+from schools.staff import StaffDirectory
+
+MARKS_KEPT = 60
+"""Marks kept with a reason at most; the register has them all."""
+DUE_DAYS = 5
+"""School days until a task is due where the ladder does not say."""
+
+
+@dataclass
+class Recorded:
+    """What was written, in numbers."""
+
+    proposed: int = 0
+    watched: int = 0
+    periods_ended: int = 0
+
+
+def reason_json(reason: Reason) -> dict[str, Any]:
+    """A reason as it is kept: what the back-test prints, with the exact figures and the marks it rests on."""
+    kept = reason.as_json()
+    if not reason.on_the_case:
+        marks = reason.marks()
+        kept |= {"numerator": reason.numerator, "denominator": reason.denominator, "parameter": reason.parameter}
+        kept |= {"marks": [[mark.date.isoformat(), mark.session, mark.code] for mark in marks[-MARKS_KEPT:]], "of": len(marks)}
+    return kept
+
+
+class Recorder:
+    """One school's decisions of one day on their way into the database."""
+
+    def __init__(self, loaded: LoadedSchool, *, on: dt.date, now: dt.datetime) -> None:
+        self.loaded, self.on, self.now = loaded, on, now
+        self.done = Recorded()
+
+    def write(self, decisions: Iterable[Decision]) -> Recorded:
+        """Writes them all. At most fifteen statements, whatever the number of pupils; none for a kind that did not occur."""
+        by_kind: dict[str, list[Decision]] = {}
+        for decision in decisions:
+            by_kind.setdefault(decision.kind, []).append(decision)
+        needing_case = [one for kind in ("stage", "recovery") for one in by_kind.get(kind, [])]
+        self._open_cases({self.loaded.enrolments[one.pupil].pupil_id for one in needing_case})
+        self._periods(by_kind.get("period", []))
+        self._stages(by_kind.get("stage", []))
+        self._watch(by_kind.get("watch", []))
+        self._recovery(by_kind.get("recovery", []))
+        self._memory()
+        return self.done
+
+    def _open_cases(self, pupil_ids: set[int]) -> None:
+        cases = self.loaded.cases
+        missing = sorted(pupil_ids - set(cases))
+        if missing:
+            school, year = self.loaded.school, self.loaded.year
+            made = [Case(pupil_id=pupil_id, school=school, year=year, opened_on=self.on) for pupil_id in missing]
+            Case.objects.bulk_create(made, ignore_conflicts=True)
+            cases.update({case.pupil_id: case for case in Case.objects.filter(school=school, year=year, pupil__in=missing)})
+
+    def _case(self, decision: Decision) -> Case:
+        return self.loaded.cases[self.loaded.enrolments[decision.pupil].pupil_id]
+
+    @cached_property
+    def _staff(self) -> StaffDirectory:
+        return StaffDirectory.of(self.loaded.school, self.on)
+
+    @cached_property
+    def _placements(self) -> dict[int, Placement]:
+        """Of the whole school, by enrolment: read once and only when somebody has to act."""
+        current = Q(starts__lte=self.on) & (Q(ends__isnull=True) | Q(ends__gte=self.on))
+        found = Placement.objects.filter(current, enrolment__school=self.loaded.school)
+        return {placement.enrolment_id: placement for placement in found}
+
+    def _owner(self, role: str, decision: Decision) -> Any:
+        placement = self._placements.get(self.loaded.enrolments[decision.pupil].pk)
+        held = self._staff.who(role, placement.year_group if placement else None, placement.form if placement else "")
+        return held.user if held else None
+
+    def _stages(self, decisions: list[Decision]) -> None:
+        if not decisions:
+            return
+        records = [self._record(decision) for decision in decisions]
+        passed = [self._passed_over(decision, stage) for decision in decisions for stage in decision.passed_over]
+        StageRecord.objects.bulk_create([*passed, *records])
+        pairs = list(zip(decisions, records, strict=True))
+        Task.objects.bulk_create([task for decision, record in pairs for task in self._tasks(decision, record)])
+        PlannedLetter.objects.bulk_create([letter for decision, record in pairs for letter in self._letters(decision, record)])
+        Event.objects.bulk_create([self._event(record, " ".join(record.sentences)) for record in records])
+        self.done.proposed = len(records)
+
+    def _stage(self, stage_id: str) -> Stage:
+        return self.loaded.ruleset.stage(stage_id)
+
+    def _record(self, decision: Decision) -> StageRecord:
+        stage = self._stage(decision.id)
+        band = self.loaded.ruleset.band(stage)
+        return StageRecord(
+            case=self._case(decision),
+            version=self.loaded.version,
+            stage=stage.id,
+            name=stage.name,
+            band=band.name,
+            level=band.level,
+            proposed_on=self.on,
+            because=[reason_json(reason) for reason in decision.because],
+            sentences=[sentence(reason, self.loaded.ruleset, stage) for reason in decision.because],
+            acts=stage.acts,
+            approves=stage.approves or "",
+        )
+
+    def _passed_over(self, decision: Decision, stage_id: str) -> StageRecord:
+        stage = self._stage(stage_id)
+        band = self.loaded.ruleset.band(stage)
+        return StageRecord(
+            case=self._case(decision),
+            version=self.loaded.version,
+            stage=stage.id,
+            name=stage.name,
+            band=band.name,
+            level=band.level,
+            state=StageRecord.State.PASSED_OVER,
+            proposed_on=self.on,
+            acts=stage.acts,
+            approves=stage.approves or "",
+            reason=f"Stage {decision.id} was reached first.",
+        )
+
+    def _tasks(self, decision: Decision, record: StageRecord) -> list[Task]:
+        stage = self._stage(decision.id)
+        return [
+            Task(
+                case=record.case,
+                stage_record=record,
+                kind=action.kind,
+                title=task_title(action, stage),
+                role=stage.acts,
+                owner=self._owner(stage.acts, decision),
+                due_on=due_on(self.loaded.days, self.on, action.due_days),
+            )
+            for action in task_at_once(stage)
+        ]
+
+    def _letters(self, decision: Decision, record: StageRecord) -> list[PlannedLetter]:
+        stage = self._stage(decision.id)
+        return [
+            PlannedLetter(
+                case=record.case,
+                stage_record=record,
+                version=self.loaded.version,
+                letter=action.letter,
+                cause=f"stage {stage.id}",
+                on=self.on,
+                encloses=action.encloses or "",
+                approves=stage.approves or stage.acts,
+            )
+            for action in letters_at_once(stage)
+        ]
+
+    def _event(self, record: StageRecord, text: str) -> Event:
+        return Event(
+            case=record.case,
+            kind="stage",
+            on=self.on,
+            at=self.now,
+            text=f"Stage {record.stage} reached: {record.name}. {text}".strip(),
+            stage_record=record,
+        )
+
+    def _watch(self, decisions: list[Decision]) -> None:
+        rules = {rule.id: rule for rule in (*self.loaded.national.watch, *self.loaded.ruleset.watch)}
+        entries = [
+            WatchEntry(
+                pupil_id=self.loaded.enrolments[decision.pupil].pupil_id,
+                school=self.loaded.school,
+                rule=decision.id,
+                name=decision.name,
+                opened_on=self.on,
+                because=[reason_json(reason) for reason in decision.because],
+                sentences=[sentence(reason, self.loaded.ruleset, rules[decision.id]) for reason in decision.because],
+                role=rules[decision.id].who,
+            )
+            for decision in decisions
+        ]
+        if entries:
+            WatchEntry.objects.bulk_create(entries, ignore_conflicts=True)
+        self.done.watched = len(entries)
+
+    def _recovery(self, decisions: list[Decision]) -> None:
+        rules = {rule.id: rule for rule in self.loaded.ruleset.recovery}
+        letters, events = [], []
+        for decision in decisions:
+            rule, case = rules[decision.id], self._case(decision)
+            why = " ".join(sentence(reason, self.loaded.ruleset, rule) for reason in decision.because)
+            events.append(Event(case=case, kind="recovery", on=self.on, at=self.now, text=f"{rule.name}. {why}".strip()))
+            if rule.letter:
+                letters.append(
+                    PlannedLetter(
+                        case=case,
+                        version=self.loaded.version,
+                        letter=rule.letter,
+                        cause=f"recovery {rule.id}",
+                        on=self.on,
+                        approves=rule.who,
+                    )
+                )
+        if events:
+            Event.objects.bulk_create(events)
+            PlannedLetter.objects.bulk_create(letters, ignore_conflicts=True)
+
+    def _periods(self, decisions: list[Decision]) -> None:
+        """Outcomes of periods that ended, and the ones that follow at once; a chain that ended in one go is walked in order."""
+        known = {(period.case_id, period.stage, period.starts_on): period for period in self.loaded.periods}
+        ended, following, events = [], [], []
+        for decision in decisions:
+            end, case = decision.period, self._case(decision)
+            period = known[case.pk, decision.id, dt.date.fromordinal(end.began)]
+            period.outcome, period.possible, period.attended = end.outcome, end.possible, end.attended
+            if period.pk:
+                ended.append(period)
+            if end.outcome != Period.Outcome.MISSED:
+                follower = _follower(period)
+                known[case.pk, decision.id, follower.starts_on] = follower
+                following.append(follower)
+            events.append(self._period_event(period))
+        if ended:
+            Period.objects.bulk_update(ended, ["outcome", "possible", "attended"])
+            Period.objects.bulk_create(following, ignore_conflicts=True)
+            Event.objects.bulk_create(events)
+        self.done.periods_ended = len(events)
+
+    def _period_event(self, period: Period) -> Event:
+        figure = f"{period.attended} of {period.possible} sessions attended" if period.possible else "no possible session"
+        text = f"{period.weeks} weeks from {period.starts_on:%-d %B} ended: {figure}. {period.get_outcome_display()}."
+        return Event(case=period.case, kind="period", on=self.on, at=self.now, text=text)
+
+    def _memory(self) -> None:
+        """Only what changed."""
+        changed: list[WatchMemory] = []
+        for number, enrolment in enumerate(self.loaded.enrolments):
+            if not self._touched[number]:
+                continue
+            facts = self._facts(number)
+            if facts != self.loaded.memories.get(enrolment.pk, {}):
+                changed.append(WatchMemory(enrolment=enrolment, school=self.loaded.school, facts=facts))
+        if changed:
+            WatchMemory.objects.bulk_create(changed, update_conflicts=True, unique_fields=["enrolment"], update_fields=["facts"])
+
+    @cached_property
+    def _touched(self) -> Any:
+        """bool[pupils]: a rule's memory changed today, or was changed by an earlier judgement of today that no longer stands."""
+        touched = [bool(self.loaded.memories.get(enrolment.pk)) and self._changed_today(enrolment.pk) for enrolment in self.loaded.enrolments]
+        for memory in self.loaded.state.watch.values():
+            for number in memory.changed(self.on):
+                touched[number] = True
+        return touched
+
+    def _changed_today(self, enrolment_id: int) -> bool:
+        today = self.on.isoformat()
+        return any(dates.get("changed_on") == today for dates in self.loaded.memories[enrolment_id].values())
+
+    def _facts(self, number: int) -> dict[str, dict[str, str]]:
+        facts = {}
+        for rule, memory in self.loaded.state.watch.items():
+            row = memory.get(number)
+            dates = {name: getattr(row, name).isoformat() for name in memory.NAMES if getattr(row, name)}
+            if dates:
+                facts[rule] = dates
+        return facts
+
+
+def _follower(period: Period) -> Period:
+    return Period(
+        case=period.case,
+        stage=period.stage,
+        starts_on=period.ends_on,
+        weeks=period.weeks,
+        ends_on=period.ends_on + dt.timedelta(days=7 * period.weeks),
+    )
+
+
+def due_on(days: SchoolDays, on: dt.date, school_days: int | None) -> dt.date:
+    """The day that lies that many school days after ``on``; where the calendar ends before, its last day."""
+    number = days.first_after(on) + (DUE_DAYS if school_days is None else school_days) - 1
+    return days.dates[max(0, min(number, len(days) - 1))]

@@ -1,0 +1,32 @@
+"""The whole night of a school: escalation decides and records, letters drafts what was planned, and the run's report says how many."""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+
+from django.db.models import F
+
+from escalation.models import NightRun
+from escalation.night import NightReport, run_night
+from letters.services import draft_planned, release_due
+from schools.models import School
+
+
+def whole_night(*, school: School, on: dt.date, now: dt.datetime, today: dt.date) -> NightReport:
+    """Runs the night for the school day ``on`` and drafts its letters, dated ``today``. A fault in drafting leaves every decision standing:
+    what is planned is drafted by the next run."""
+    report = run_night(school=school, on=on, now=now)
+    if report.errors:
+        return report
+    began = time.perf_counter()
+    try:
+        report.drafted = draft_planned(now=now, on=today, school=school)
+        release_due(now=now, on=today, school=school)
+    except ValueError as fault:
+        report.errors.append(f"Letters were not drafted: {fault}")
+    report.seconds = round(report.seconds + time.perf_counter() - began, 3)
+    NightRun.objects.filter(school=school, on=on).update(
+        drafted=F("drafted") + report.drafted, errors=report.errors, seconds=report.seconds
+    )
+    return report

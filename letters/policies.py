@@ -1,0 +1,54 @@
+"""Who may decide about a letter, and when: each rule answers with the sentence that stands on the disabled button."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from letters.models import Letter
+from letters.queries import LiveLetter
+from letters.states import WAITING
+from schools.access import Scope
+from schools.models import Role
+
+UNDO = dt.timedelta(minutes=10)
+"""How long an approval can be undone, before anything has left."""
+MAY_STAND_IN = {Role.HEAD, Role.TRUST_LEAD, Role.ATTENDANCE_LEAD}
+"""Roles that may approve in place of the one that the ladder names."""
+
+
+def why_not_decide(letter: Letter, scope: Scope) -> str:
+    """A sentence where this person may not hold, decline or approve the letter; an empty string where they may."""
+    held = scope.role_keys_at(letter.school)
+    if letter.approves in held or held & MAY_STAND_IN:
+        return ""
+    return f"This letter is decided by the {Role(letter.approves).label.lower()}."
+
+
+def why_not_approve(letter: Letter, *, scope: Scope, merged_missing: tuple[str, ...] = ()) -> str:
+    """The same for approving: its state, what a person must still fill in, and the person's role."""
+    if letter.state not in WAITING:
+        return state_sentence(letter)
+    if letter.held_until and scope.on < letter.held_until:
+        return f"Held until {letter.held_until:%-d %B %Y}: {letter.reason}"
+    if merged_missing:
+        return f"Fill in first: {', '.join(name.replace('_', ' ') for name in merged_missing)}."
+    return why_not_decide(letter, scope)
+
+
+def state_sentence(letter: Letter) -> str:
+    """What has already become of a letter."""
+    if letter.approved_by and letter.state not in WAITING:
+        return f"Already approved by {letter.approved_by.name} on {letter.approved_at:%-d %B at %-H.%M}."
+    return f"This letter was {letter.get_state_display().lower()}."
+
+
+def why_not_undo(letter: Letter, now: dt.datetime) -> str:
+    if letter.state != Letter.State.APPROVED:
+        return f"Only an approved letter that has not left can be undone; this one is {letter.get_state_display().lower()}."
+    if letter.leaves_at and now >= letter.leaves_at:
+        return f"The ten minutes to undo ended at {letter.leaves_at:%-H.%M}."
+    return ""
+
+
+def missing_fills(live: LiveLetter) -> tuple[str, ...]:
+    return live.merged.missing_fills

@@ -1,0 +1,251 @@
+"""What letters may state, read from the record: for many planned letters at once, in a constant number of statements.
+
+Nothing about another parent or another child is read. A contact is stated only where the recipient of the letter took part in it.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from django.db.models import Q
+
+from attendance.models import Figures as StoredFigures
+from escalation.models import Event, Period, PlannedLetter
+from escalation.queries import ruleset_of
+from escalation.services import COMPLETING
+from letters.catalogue import Wording, wording_for
+from letters.facts import Child, Contact, Figures, LetterFacts, Period as PeriodFacts, Person, Recipient, SchoolFacts
+from letters.models import Letter
+from letters.states import LEFT
+from schools.models import Placement, PupilParent, Role, School, StaffRole
+from schools.queries import school_days
+from schools.staff import StaffDirectory
+
+SIGNERS: dict[str, str] = {
+    "class teacher": Role.TUTOR,
+    "tutor": Role.TUTOR,
+    "head of year": Role.HEAD_OF_YEAR,
+    "attendance officer": Role.OFFICER,
+    "attendance team": Role.OFFICER,
+    "school office": Role.OFFICER,
+    "school referrer": Role.OFFICER,
+    "attendance lead": Role.ATTENDANCE_LEAD,
+    "attendance leader": Role.ATTENDANCE_LEAD,
+    "senior leader": Role.ATTENDANCE_LEAD,
+    "senior leadership": Role.HEAD,
+    "assistant headteacher": Role.HEAD,
+    "authorised officer": Role.HEAD,
+    "head of school": Role.HEAD,
+    "headteacher": Role.HEAD,
+    "head": Role.HEAD,
+    "sender for the school": Role.ATTENDANCE_LEAD,
+    "executive headteacher": Role.TRUST_LEAD,
+}
+"""Which role key signs, by the policies' own word for who does (``signed_by`` of a wording)."""
+REPLY_DAYS = 10
+"""Calendar days after the letter's date until which we ask for an answer; a weekend moves it to the Friday before."""
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A planned letter to one parent: everything that a ``Letter`` is made from."""
+
+    planned: PlannedLetter
+    link: PupilParent
+    wording: Wording
+    facts: LetterFacts
+
+
+def may_be_written_to(link: PupilParent, on: dt.date) -> bool:
+    """A parent who receives letters, is not barred by an order or a no-contact note on that day, and can be reached."""
+    return link.receives_letters and not link.is_barred(on) and bool(link.parent.address or link.parent.email)
+
+
+class Record:
+    """The record of one school, for a batch of planned letters, with figures as of the last night up to ``on``."""
+
+    def __init__(self, school: School, planned: Sequence[PlannedLetter], on: dt.date) -> None:
+        self.school, self.planned, self.on = school, planned, on
+        self.pupil_ids = [letter.case.pupil_id for letter in planned]
+        self.case_ids = [letter.case_id for letter in planned]
+
+    def drafts(self) -> dict[int, list[Draft]]:
+        """By planned letter: a draft for each parent who may be written to; an empty list where there is none."""
+        return {letter.pk: [self._draft(letter, link) for link in self._links[letter.case.pupil_id]] for letter in self.planned}
+
+    def facts(self, planned: PlannedLetter, link: PupilParent, wording: Wording) -> LetterFacts:
+        """What this letter to this parent may state."""
+        pupil, stored = planned.case.pupil, self._figures.get((planned.case.pupil_id, planned.case.year))
+        placement = self._placements.get(pupil.pk)
+        year_group, form = (placement.year_group, placement.form) if placement else (None, "")
+        lead = self._staff.who(Role.OFFICER)
+        return LetterFacts(
+            recipient=Recipient(link.parent.name, link.parent.salutation, tuple(link.parent.address.splitlines())),
+            child=Child(pupil.called, pupil.name, form, year_name(year_group)),
+            school=self._school_facts,
+            signer=_person(self._signer(wording, planned, year_group, form)),
+            on=stored.as_of if stored else self.on,
+            letter_date=self.on,
+            year=self._year_figures(stored),
+            half_term=self._half_term_figures(stored),
+            contact=_person(lead),
+            contacts=tuple(self._contacts(planned, link)),
+            period=self._period(planned),
+            reply_by=reply_by(self.on),
+            phase="secondary" if self.school.phase == School.Phase.SECONDARY else "primary",
+            thresholds=self._thresholds(planned),
+            enclosed=None,
+        )
+
+    def _draft(self, planned: PlannedLetter, link: PupilParent) -> Draft:
+        wording = wording_for(planned.version.key, planned.letter)
+        return Draft(planned, link, wording, self.facts(planned, link, wording))
+
+    @cached_property
+    def _links(self) -> dict[int, list[PupilParent]]:
+        links: dict[int, list[PupilParent]] = defaultdict(list)
+        for link in PupilParent.objects.filter(pupil__in=self.pupil_ids).select_related("parent"):
+            if may_be_written_to(link, self.on):
+                links[link.pupil_id].append(link)
+        return links
+
+    @cached_property
+    def _figures(self) -> dict[tuple[int, int], StoredFigures]:
+        found = StoredFigures.objects.filter(school=self.school, row__enrolment__pupil__in=self.pupil_ids)
+        return {(stored.row.enrolment.pupil_id, stored.row.year): stored for stored in found.select_related("row__enrolment")}
+
+    @cached_property
+    def _placements(self) -> dict[int, Placement]:
+        current = Q(starts__lte=self.on) & (Q(ends__isnull=True) | Q(ends__gte=self.on))
+        found = Placement.objects.filter(current, enrolment__school=self.school, enrolment__pupil__in=self.pupil_ids)
+        return {placement.enrolment.pupil_id: placement for placement in found.select_related("enrolment")}
+
+    @cached_property
+    def _staff(self) -> StaffDirectory:
+        return StaffDirectory.of(self.school, self.on)
+
+    @cached_property
+    def _school_facts(self) -> SchoolFacts:
+        head, lead = self._staff.who(Role.HEAD), self._staff.who(Role.ATTENDANCE_LEAD)
+        return SchoolFacts(
+            name=self.school.name,
+            address=tuple(self.school.address.splitlines()),
+            phone=self.school.telephone,
+            email=self.school.email,
+            office_hours=self.school.office_hours,
+            headteacher=head.user.name if head else "",
+            attendance_lead=_person(lead),
+            local_authority=self.school.local_authority,
+        )
+
+    def _signer(self, wording: Wording, planned: PlannedLetter, year_group: int | None, form: str) -> StaffRole | None:
+        role = SIGNERS.get(wording.head.signed_by, planned.approves)
+        return self._staff.who(role, year_group, form) or self._staff.who(planned.approves, year_group, form)
+
+    @cached_property
+    def _days(self):  # type: ignore[no-untyped-def]
+        return school_days(self.school, {letter.case.year for letter in self.planned})
+
+    def _year_figures(self, stored: StoredFigures | None) -> Figures:
+        if stored is None:
+            return Figures(self.on, self.on, possible=0, attended=0)
+        number = self._days.last_on_or_before(stored.as_of)
+        first = next(day for day in range(len(self._days)) if self._days.year[day] == self._days.year[number])
+        starts = max(self._days.dates[first], stored.row.enrolment.starts)
+        return Figures(
+            starts,
+            stored.as_of,
+            possible=stored.possible,
+            attended=stored.attended,
+            authorised=stored.authorised,
+            unauthorised=stored.unauthorised,
+            no_reason=stored.no_reason_yet,
+            late=stored.late,
+        )
+
+    def _half_term_figures(self, stored: StoredFigures | None) -> Figures | None:
+        if stored is None:
+            return None
+        number = self._days.last_on_or_before(stored.as_of)
+        first = next(day for day in range(len(self._days)) if self._days.half_term[day] == self._days.half_term[number])
+        return Figures(
+            max(self._days.dates[first], stored.row.enrolment.starts),
+            stored.as_of,
+            possible=stored.half_term_possible,
+            attended=stored.half_term_attended,
+            authorised=stored.half_term_authorised,
+            unauthorised=stored.half_term_unauthorised,
+        )
+
+    @cached_property
+    def _letters_before(self) -> dict[tuple[int, int], list[Letter]]:
+        left: dict[tuple[int, int], list[Letter]] = defaultdict(list)
+        for letter in Letter.objects.filter(case__in=self.case_ids, state__in=LEFT).only("case_id", "parent_id", "wording", "left_on"):
+            left[letter.case_id, letter.parent_id].append(letter)
+        return left
+
+    @cached_property
+    def _talks(self) -> dict[tuple[int, int], list[Event]]:
+        talks: dict[tuple[int, int], list[Event]] = defaultdict(list)
+        kinds = ("call", "conversation", "meeting")
+        for event in Event.objects.filter(case__in=self.case_ids, kind__in=kinds, outcome__in=COMPLETING, parent__isnull=False):
+            talks[event.case_id, event.parent_id or 0].append(event)
+        return talks
+
+    def _contacts(self, planned: PlannedLetter, link: PupilParent) -> list[Contact]:
+        key = (planned.case_id, link.parent_id)
+        letters = [Contact("letter", letter.left_on, letter.wording) for letter in self._letters_before[key] if letter.left_on]
+        talks = [Contact(_talk_kind(event), event.on) for event in self._talks[key]]
+        return sorted([*letters, *talks], key=lambda contact: contact.on)
+
+    @cached_property
+    def _periods(self) -> dict[int, list[Period]]:
+        periods: dict[int, list[Period]] = defaultdict(list)
+        for period in Period.objects.filter(case__in=self.case_ids):
+            periods[period.case_id].append(period)
+        return periods
+
+    def _period(self, planned: PlannedLetter) -> PeriodFacts | None:
+        """The latest period that has ended; a letter of praise states it."""
+        ended = [period for period in self._periods[planned.case_id] if period.outcome]
+        if not ended:
+            return None
+        last = ended[-1]
+        figures = Figures(last.starts_on, last.ends_on, last.possible or 0, last.attended or 0)
+        met = last.outcome == Period.Outcome.MET
+        return PeriodFacts(last.weeks, last.starts_on, last.ends_on, last.target, figures, met)
+
+    def _thresholds(self, planned: PlannedLetter) -> dict[str, int]:
+        """The percentages in force by the names that letters use, from the reasons that the stage rests on and the ladder's parameters."""
+        because = planned.stage_record.because if planned.stage_record else []
+        percents = [reason["threshold"] for reason in because if reason["measure"] == "percent"]
+        found = {"stage": percents[0]} if percents else {}
+        parameters = ruleset_of(planned.version).parameters
+        for name, keys in {"expected": ("school_expectation", "expected"), "recovery": ("recovery", "stable", "back_at")}.items():
+            found |= {name: parameters[key].value for key in keys if key in parameters}
+        return found
+
+
+def _person(held: StaffRole | None) -> Person:
+    return Person(held.user.name, held.shown_title) if held else Person("", "")
+
+
+def _talk_kind(event: Event) -> str:
+    return "meeting_missed" if event.kind == "meeting" and event.outcome == "held_in_absence" else event.kind
+
+
+def year_name(year_group: int | None) -> str:
+    """"Year 9", "Reception", or an empty string."""
+    if year_group is None:
+        return ""
+    return f"Year {year_group}" if year_group else "Reception"
+
+
+def reply_by(on: dt.date) -> dt.date:
+    """A weekday about ten days ahead."""
+    day = on + dt.timedelta(days=REPLY_DAYS)
+    return day - dt.timedelta(days=max(0, day.weekday() - 4))
