@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.conf import settings
+from django.contrib.auth.models import AbstractBaseUser
+from django.test import Client
+from playwright.sync_api import Page
+from pytest_django.live_server_helper import LiveServer
 
 # The browser's driver keeps an event loop in the test's own thread, where Django would otherwise refuse to touch the database.
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
@@ -38,3 +44,16 @@ def browser_context_args(browser_context_args: dict[str, Any]) -> dict[str, Any]
     """A British visitor with the office's smallest common screen."""
     viewport = {"width": 1280, "height": 900}
     return {**browser_context_args, "locale": "en-GB", "timezone_id": "Europe/London", "viewport": viewport}
+
+
+@pytest.fixture
+def signed_in(page: Page, live_server: LiveServer, client: Client) -> Callable[[AbstractBaseUser], Page]:
+    """A function that signs a user in without the form and gives the browser's page: `signed_in(alice).goto(live_server.url)`."""
+
+    def sign_in(user: AbstractBaseUser) -> Page:
+        client.force_login(user)
+        session = client.cookies[settings.SESSION_COOKIE_NAME].value
+        page.context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": session, "url": live_server.url}])
+        return page
+
+    return sign_in

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 import pytest
 from django.db import connection
 from playwright.sync_api import Page
+from pytest_django.live_server_helper import LiveServer
 
 from config.celery import app
+from schools.models import User
 from tests.services import CeleryWorker
 
 
@@ -49,3 +52,15 @@ def test_a_real_browser_reads_a_page(page: Page) -> None:
     page.set_content("<h1 id='a'>Handrail</h1>")
     assert page.locator("#a").inner_text() == "Handrail"
     assert page.evaluate("Intl.DateTimeFormat().resolvedOptions().timeZone") == "Europe/London"
+
+
+def test_a_user_can_be_signed_in_without_the_form(signed_in: Callable[[User], Page], live_server: LiveServer) -> None:
+    page = signed_in(User.objects.create_user(email="alice@handrail.example", password="correct horse battery"))
+    assert page.goto(f"{live_server.url}/accounts/login/")
+    assert "/accounts/login/" not in page.url  # who is signed in is sent on
+
+
+def test_the_browser_gets_the_styles_that_were_fetched(page: Page, live_server: LiveServer) -> None:
+    answer = page.goto(f"{live_server.url}/static/vendor/govuk-frontend.min.css")
+    assert answer
+    assert (answer.status, answer.headers["content-type"].split(";")[0]) == (200, "text/css")
