@@ -122,7 +122,7 @@ def _totals(figures: Figures) -> list[tuple[str, str, str, bool]]:
 
 def _code(mark: Mark) -> Code:
     if mark.code not in CODES:
-        raise ValueError(f"The mark {mark.code!r} of {full_date(mark.on)}, {mark.session}, is no national code: correct the register first.")
+        raise ValueError(f"The mark {mark.code!r} of {full_date(mark.on)}, {mark.session}, is no national code: correct the register.")
     return CODES[mark.code]
 
 

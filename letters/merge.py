@@ -63,7 +63,7 @@ def merge(wording: Wording, facts: LetterFacts, fills: Mapping[str, str] | None 
     context = _context(facts, given)
     context["certificate_enclosed"] = any(ENCLOSURES["certificate"] == title for title in enclosed)
     body = tidy(_render(wording.body, context)) + _form(wording, facts) + _enclosure_line(wording, enclosed)
-    title = _render(wording.title, context)
+    title = " ".join(_render(wording.title, context).split())
     gaps = [name for name, _ in _GAP.findall(title + body)]
     asked = [name for name in wording.head.asks if not context[name]]
     plain_title = html.unescape(_GAP.sub(r"[\2]", title))
