@@ -32,11 +32,10 @@ CHROMIUM_FLAGS = [
 
 @pytest.fixture(scope="session")
 def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
-    """The system's own Chromium; the driver's downloaded one is never used."""
+    """The system's own Chromium; where it has none (Ubuntu), the one that bin/setup fetched for the driver."""
     chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if not chromium:
-        pytest.fail("Chromium is missing; bin/setup --dev installs it.")
-    return {**browser_type_launch_args, "executable_path": chromium, "args": CHROMIUM_FLAGS}
+    place = {"executable_path": chromium} if chromium else {}
+    return {**browser_type_launch_args, **place, "args": CHROMIUM_FLAGS}
 
 
 @pytest.fixture(scope="session")

@@ -56,12 +56,12 @@ def bare_path(folder: Path, stubs: dict[str, str]) -> str:
     return str(folder)
 
 
-BARE = {"dpkg-query": "exit 1", "python3": "exit 1", "apt-get": 'echo "apt-get $*"', "id": "echo 1000"}
+BARE = {"dpkg-query": "exit 1", "python3": "exit 1", "apt-get": 'echo "apt-get $*"', "apt-cache": "exit 0", "id": "echo 1000"}
 """A Debian on which nothing is installed, and a user who is not root."""
 
 
-def system_packages(folder: Path, stubs: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    command = [ROOT / "bin" / "system-packages", "demo"]
+def system_packages(folder: Path, stubs: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [ROOT / "bin" / "system-packages", *(arguments or ["demo"])]
     return subprocess.run(command, env={"PATH": bare_path(folder, stubs)}, capture_output=True, text=True, check=False)
 
 
@@ -78,6 +78,17 @@ def test_with_sudo_it_installs_what_is_missing(tmp_path: Path) -> None:
     assert done.returncode == 0
     assert "sudo apt-get update" in done.stdout
     assert "sudo apt-get install -y -qq --no-install-recommends libpango-1.0-0 " in done.stdout
+
+
+def test_a_newer_release_is_asked_for_the_typeface_by_its_newer_name(tmp_path: Path) -> None:
+    done = system_packages(tmp_path, {**BARE, "id": "echo 0", "apt-cache": "exit 1"})
+    assert " libharfbuzz-subset0 fonts-liberation fonts-noto-core " in done.stdout
+
+
+def test_what_is_missing_can_be_asked_for_without_installing(tmp_path: Path) -> None:
+    done = system_packages(tmp_path, BARE, "--missing", "demo")
+    assert (done.returncode, done.stdout.split()[0], done.stderr) == (0, "libpango-1.0-0", "")
+    assert "apt-get" not in done.stdout
 
 
 def test_as_root_it_needs_no_sudo(tmp_path: Path) -> None:
