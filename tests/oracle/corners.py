@@ -49,8 +49,25 @@ LONG_HOLIDAYS = (
     + span("2026-06-01", 25, "4", "Summer", "25")
 )
 WEEKENDS = span("2025-08-30", 40, "1", "Autumn", "25", weekdays=(2, 5, 6))
+SOME_MARKS = tuple(marks(TWO_HALF_TERMS, "OOOO..OO..NN.."))
+BAD_ROWS = (
+    *((upn, day, session, "??") for upn, day, session, _ in SOME_MARKS[:8]),
+    (PUPIL, TWO_HALF_TERMS[20][0], "evening", "O"),
+    (PUPIL, "2025-09-06", "AM", "O"),
+)
 
 CORNERS = {
+    "rows to skip before the rows that count": SmallRegister(
+        tuple(TWO_HALF_TERMS), BAD_ROWS + SOME_MARKS, TWO_HALF_TERMS[0][0], TWO_HALF_TERMS[-1][0]
+    ),
+    "rows in no order": SmallRegister(
+        tuple(reversed(TWO_HALF_TERMS)), tuple(reversed(SOME_MARKS)), TWO_HALF_TERMS[0][0], TWO_HALF_TERMS[-1][0]
+    ),
+    "not yet on roll, then closed, then away": corner(TWO_HALF_TERMS, "ZZZZZ####NNNN..OO..NN..####"),
+    "codes before and after their time": corner(
+        span("2023-09-04", 30, "1", "A", "23") + span("2024-09-02", 30, "1", "A", "24"), "HJYKQ" * 12
+    ),
+    "one evaluated day": corner(TWO_HALF_TERMS, "O" * 30, start=TWO_HALF_TERMS[11][0], end=TWO_HALF_TERMS[11][0]),
     "two half terms with as many sessions missed": corner(TWO_HALF_TERMS, "OOOOOO........." * 2, start=TWO_HALF_TERMS[21][0]),
     "the counts of federation 2 close at the end of the next term": corner(
         THREE_TERMS, "OOx" + "." * 20 + "x" + "." * 10 + "O" + "." * 10

@@ -116,13 +116,14 @@ class Register:
 
 
 def take_down(calendar_rows: list[tuple[str, str, str, str]], mark_rows: list[tuple[str, str, str, str]]) -> Register:
-    """A mark off the calendar, an unknown code or a second row for one session is skipped."""
+    """A mark off the calendar, an unknown code, a session that is neither AM nor PM, or a second row for one is skipped."""
     calendar = Calendar(calendar_rows)
     pupils: dict[str, Pupil] = {}
     seen = set()
     for upn, text, session, code in mark_rows:
         day = date.fromisoformat(text)
-        if day not in calendar.number or code not in MEANINGS or (upn, day, session) in seen:
+        known = day in calendar.number and code in MEANINGS and session in ("AM", "PM")
+        if not known or (upn, day, session) in seen:
             continue
         seen.add((upn, day, session))
         pupils.setdefault(upn, Pupil(upn)).marks.append((day, session, code))
