@@ -121,7 +121,9 @@ class MarksReader:
         if not upn:
             return "There is no UPN."
         if date not in self._dates:
-            return f"'{date}' is not a school day in the calendar." if _date(date) else f"'{date}' is not a date such as 2025-09-03."
+            return (
+                f"'{date}' is not a school day in the calendar." if _date(date) else f"'{date}' is not a date such as 2025-09-03."
+            )
         if session not in _HALVES:
             return f"The session '{session}' is neither AM nor PM."
         return "" if code in _BYTES else f"'{code}' is not an attendance code."

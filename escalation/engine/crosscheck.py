@@ -50,8 +50,8 @@ def _dicts(value: object) -> Iterator[tuple[int, dict]]:
     return ((number, item) for number, item in enumerate(_list(value)) if isinstance(item, dict))
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def _whole_between(value: object, low: int, high: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
 
 
 class _Checker:
@@ -60,14 +60,16 @@ class _Checker:
         self.data = data
         self.parameters: Mapping = data["parameters"] if isinstance(data.get("parameters"), dict) else {}
         self.stage_ids = [str(stage.get("id")) for _, stage in _dicts(data.get("stages"))]
-        self.period_stages = {str(stage.get("id")) for _, stage in _dicts(data.get("stages")) if stage.get("begins_period") is not None}
-        self.watch_ids = {rule.get("id") for _, rule in _dicts(data.get("watch"))}
+        self.period_stages = {
+            str(stage.get("id")) for _, stage in _dicts(data.get("stages")) if stage.get("begins_period") is not None
+        }
+        self.watch_ids = {str(rule.get("id")) for _, rule in _dicts(data.get("watch"))}
 
     def faults(self) -> Iterator[Fault]:
         yield from self._parameters()
         for part in ("bands", "stages", "watch", "recovery", "prompts", "checklists"):
             yield from self._twice(part)
-        bands = {band.get("id") for _, band in _dicts(self.data.get("bands"))}
+        bands = {str(band.get("id")) for _, band in _dicts(self.data.get("bands"))}
         for number, stage in _dicts(self.data.get("stages")):
             yield from self._stage(("stages", number), stage, bands, number)
         for number, rule in _dicts(self.data.get("watch")):
@@ -96,7 +98,7 @@ class _Checker:
     def _whole(self, name: str) -> bool:
         parameter = self.parameters[name]
         value = parameter.get("value") if isinstance(parameter, dict) else None
-        return value is None or (isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 10_000)
+        return value is None or _whole_between(value, 0, 10_000)
 
     def _twice(self, part: str) -> Iterator[Fault]:
         seen: dict[str, int] = {}
@@ -104,7 +106,9 @@ class _Checker:
             name = str(item.get("id"))
             if name in seen:
                 line = self.source.line((part, seen[name]))
-                yield self._fault((part, number, "id"), f"the id '{name}' stands twice (first on line {line}); each is used once.")
+                yield self._fault(
+                    (part, number, "id"), f"the id '{name}' stands twice (first on line {line}); each is used once."
+                )
             seen.setdefault(name, number)
 
     def _stage(self, place: Place, stage: dict, bands: set, number: int) -> Iterator[Fault]:
@@ -123,8 +127,10 @@ class _Checker:
         what = "yes or no (true or false)" if kind is bool else "a whole number of weeks from 1 to 52"
         value = self._value_of(name)
         if name not in self.parameters:
-            yield self._fault((*place, key), f"unknown parameter '{name}'; expected {what}, or one of {_listed(self.parameters)}.")
-        elif value is not None and (type(value) is not kind or (kind is int and not 1 <= value <= 52)):
+            yield self._fault(
+                (*place, key), f"unknown parameter '{name}'; expected {what}, or one of {_listed(self.parameters)}."
+            )
+        elif value is not None and not (type(value) is kind and (kind is bool or _whole_between(value, 1, 52))):
             yield self._fault((*place, key), f"the parameter '{name}' has the value {value}; expected {what}.")
 
     def _watch(self, place: Place, rule: dict) -> Iterator[Fault]:
@@ -157,7 +163,9 @@ class _Checker:
         if str(name) not in self.stage_ids:
             yield self._fault(place, f"unknown stage '{name}'; expected one of {_listed(self.stage_ids)}.")
         elif self.stage_ids.index(str(name)) >= before:
-            yield self._fault(place, f"stage '{self.stage_ids[before]}' cannot lean on stage '{name}': expected an earlier stage.")
+            yield self._fault(
+                place, f"stage '{self.stage_ids[before]}' cannot lean on stage '{name}': expected an earlier stage."
+            )
 
     def _period_reference(self, place: Place, name: object, before: int) -> Iterator[Fault]:
         faults = list(self._stage_reference(place, name, before))
@@ -241,7 +249,7 @@ class _Checker:
         value = self._value_of(number) if isinstance(number, str) else number
         if isinstance(number, str) and number not in self.parameters:
             yield self._fault(place, f"unknown parameter '{number}'; expected a number, or one of {_listed(self.parameters)}.")
-        elif value is not None and (type(value) is not int or not 1 <= value <= 400):
+        elif value is not None and not _whole_between(value, 1, 400):
             yield self._fault(place, f"impossible window: {name} is a whole number from 1 to 400, not {value}.")
 
     def _threshold(self, place: Place, threshold: object, measure: object) -> Iterator[Fault]:
@@ -250,7 +258,7 @@ class _Checker:
             yield self._fault(place, f"unknown parameter '{threshold}'; expected a number, or one of {_listed(self.parameters)}.")
         elif value is None:
             return
-        elif not _is_number(value):
+        elif isinstance(value, bool) or not isinstance(value, int | float):
             yield self._fault(place, f"a threshold is a number, not {value}.")
         elif measure in PERCENTAGES:
             low = -100 if measure == "change" else 0

@@ -165,7 +165,7 @@ def _may_open_again(
     if rule.new_period_codes:
         return _illness_begins(judge, rule.new_period_codes, rows) & (opened > 0)
     if rule.each_period_of:
-        columns = [judge.state.position[stage] for stage in rule.each_period_of]
+        columns = np.array([judge.state.position[stage] for stage in rule.each_period_of])
         return (judge.state.periods.met[np.ix_(rows, columns)] > opened[:, None]).any(axis=1) & (opened > 0)
     for at in np.flatnonzero(holding & (opened > 0) & (clear > 0)):
         again[at] = _evaluated_days(judge, int(rows[at]), int(clear[at])) >= rule.reopen_after

@@ -53,7 +53,7 @@ def holds(comparison: Comparison, figure: Figures) -> np.ndarray:
     """bool[rows]: the comparison holds, exactly; an undefined figure never does."""
     limit = comparison.limit
     if figure.denominator is None:
-        left, right = figure.numerator * limit.denominator, limit.numerator
+        left, right = figure.numerator * limit.denominator, np.int64(limit.numerator)
     else:
         left = 100 * figure.numerator * limit.denominator
         right = limit.numerator * figure.denominator
@@ -92,7 +92,9 @@ def _greatest(comparison: Comparison, register: Register, spans: list[Span], row
     """The greatest count over the half terms; of equal ones the earliest gives its dates."""
     counts = np.stack([_counted(comparison, register, where, rows) for where in spans])
     best = counts.argmax(axis=0)
-    start, stop, opens, closes = (np.array([getattr(s, name) for s in spans])[best] for name in ("start", "stop", "opens", "closes"))
+    start, stop, opens, closes = (
+        np.array([getattr(s, name) for s in spans])[best] for name in ("start", "stop", "opens", "closes")
+    )
     return Figures(counts.max(axis=0), None, None, Span(start, stop, opens, closes))
 
 

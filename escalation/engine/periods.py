@@ -66,10 +66,19 @@ def _judged(register: Register, state: CaseState, moment: Moment, rows: np.ndarr
     start, stop = (np.searchsorted(register.days.ordinals, day, side="right") for day in (began, ended))
     own = register.words(start, stop, rows)
     before = year_words(register, moment, began, rows)
-    counts = zip(field(own, "attended"), field(own, "possible"), field(before, "attended"), field(before, "possible"), strict=True)
     return [
-        PeriodEnd(int(row), int(column), int(first), int(last), *map(int, four), periods.target.get((int(row), int(column))))
-        for row, column, first, last, four in zip(rows, columns, began, ended, counts, strict=True)
+        PeriodEnd(
+            pupil=int(rows[at]),
+            column=int(columns[at]),
+            began=int(began[at]),
+            ended=int(ended[at]),
+            attended=int(field(own, "attended")[at]),
+            possible=int(field(own, "possible")[at]),
+            attended_before=int(field(before, "attended")[at]),
+            possible_before=int(field(before, "possible")[at]),
+            target=periods.target.get((int(rows[at]), int(columns[at]))),
+        )
+        for at in range(len(rows))
     ]
 
 

@@ -42,7 +42,8 @@ class Reason:
 
     ``start`` and ``end``: the window's dates. ``value``: a count, or a percentage rounded half up to two places; ``numerator`` and
     ``denominator`` are the exact figures behind it (for a count of sessions the denominator is the possible sessions of the window).
-    ``threshold``: as the ruleset writes it; ``parameter``: its name there, or empty.
+    ``threshold``: as the ruleset writes it; ``parameter``: its name there, or empty. For "no improvement since" ``numerator`` and
+    ``ratio_of`` are attended and possible since the stage, ``before`` the same of the year as of that day.
     """
 
     measure: str
@@ -56,6 +57,7 @@ class Reason:
     codes: tuple[str, ...] = ()
     numerator: int | None = None
     ratio_of: int | None = None
+    before: tuple[int, int] | None = None
     basis: Basis | None = field(default=None, compare=False, repr=False)
 
     @property
@@ -101,14 +103,29 @@ def reasons_for(judge: Judge, condition: Condition, rows: np.ndarray) -> list[tu
 
 def _held(judge: Judge, leaf: Leaf, rows: np.ndarray) -> list[tuple[int, Reason]]:
     if isinstance(leaf, CaseCondition):
-        reason = _case_reason(leaf)
-        return [(int(at), reason) for at in np.flatnonzero(judge.holds(leaf, rows))]
+        return [(int(at), _case_reason(judge, leaf, int(rows[at]))) for at in np.flatnonzero(judge.holds(leaf, rows))]
     figure = judge.figures(leaf, rows)
     return [(int(at), comparison_reason(judge, leaf, figure, rows, int(at))) for at in np.flatnonzero(holds(leaf, figure))]
 
 
-def _case_reason(leaf: CaseCondition) -> Reason:
-    return Reason(measure=leaf.kind, window=leaf.ref)
+def _case_reason(judge: Judge, leaf: CaseCondition, pupil: int) -> Reason:
+    if leaf.kind != "no_improvement_since":
+        return Reason(measure=leaf.kind, window=leaf.ref)
+    column = judge.state.position[leaf.ref]
+    attended, possible, attended_then, possible_then = (
+        int(count[0]) for count in judge.since_and_before(column, np.array([pupil]))
+    )
+    done = dt.date.fromordinal(int(judge.state.done[pupil, column]))
+    return Reason(
+        measure=leaf.kind,
+        window=leaf.ref,
+        start=done + dt.timedelta(days=1),
+        end=judge.moment.date,
+        numerator=attended,
+        ratio_of=possible,
+        before=(attended_then, possible_then),
+        basis=Basis(judge.register, pupil, judge.register.days.first_after(done), judge.moment.stop),
+    )
 
 
 def comparison_reason(judge: Judge, leaf: Comparison, figure: Figures, rows: np.ndarray, at: int) -> Reason:
@@ -139,6 +156,11 @@ def rounded(value: Fraction) -> float:
     """Rounded half up to two places, as figures are shown; never used to compare."""
     exact = Decimal(value.numerator) / Decimal(value.denominator)
     return float(exact.quantize(Decimal("0.01"), rounding=ROUND_HALF_UP))
+
+
+def rounded_ratio(attended: int, possible: int) -> float:
+    """attended / possible in %, rounded half up to two places."""
+    return rounded(Fraction(100 * attended, possible))
 
 
 def _at(number: Numbers, at: int) -> int:

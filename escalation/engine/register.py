@@ -7,6 +7,7 @@ made here have the school days along the first axis and the pupils along the sec
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -190,7 +191,7 @@ class Register:
         year = self.days.year[day]
         return np.flatnonzero((self.on_roll_from[:, year] <= day) & (day <= self.on_roll_to[:, year]))
 
-    def _totals(self, key: tuple, make) -> np.ndarray:
+    def _totals(self, key: tuple, make: Callable[[], np.ndarray]) -> np.ndarray:
         if key not in self._made:
             self._made[key] = _running(make(), np.int32)
         return self._made[key]

@@ -14,7 +14,18 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from escalation.engine.conditions import CASE_CONDITIONS, NUMBERED_WINDOWS, OPERATORS, All, Any, CaseCondition, Comparison, Condition, Not, Window
+from escalation.engine.conditions import (
+    CASE_CONDITIONS,
+    NUMBERED_WINDOWS,
+    OPERATORS,
+    All,
+    Any,
+    CaseCondition,
+    Comparison,
+    Condition,
+    Not,
+    Window,
+)
 from escalation.engine.crosscheck import cross_faults
 from escalation.engine.schema import (
     Action,
@@ -230,9 +241,7 @@ def _place(data: object, steps: tuple[str | int, ...]) -> Place:
     """The file's own path out of a model's: names of alternatives that stand in between are left out."""
     place: list[str | int] = []
     for step in steps:
-        if isinstance(data, dict) and step in data:
-            data = data[step]
-        elif isinstance(data, list) and isinstance(step, int) and step < len(data):
+        if isinstance(data, dict) and step in data or isinstance(data, list) and isinstance(step, int) and step < len(data):
             data = data[step]
         else:
             continue
@@ -389,4 +398,3 @@ class _Builder:
 
 
 __all__ = ["SHIPPED", "Fault", "Ruleset", "RulesetError", "Stage", "WatchRule", "load_ruleset", "national_rules", "parse_ruleset"]
-

@@ -145,13 +145,15 @@ ConditionField = Annotated[
 
 
 class Action(_Model):
-    """``letter``: key of the letter or message; ``due_days``: school days until it is due; ``repeats``: sent each week while the stage lasts."""
+    """``letter``: key of the letter or message; ``due_days``: school days until it is due; ``repeats``: each week while the stage
+    lasts; ``when_asked``: only when a person asks for it, never planned by itself."""
 
     kind: ActionKind
     letter: Key | None = None
     encloses: Key | None = None
     due_days: Annotated[int, Field(ge=0, le=60)] | None = None
     repeats: Literal["weekly"] | None = None
+    when_asked: bool = False
     note: Words | None = None
 
 

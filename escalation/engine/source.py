@@ -67,7 +67,9 @@ class Source:
 def read_source(text: str, file: str) -> Source:
     """Parse YAML; RulesetError with file and line where it is not plain YAML."""
     if len(text) > LONGEST_FILE:
-        raise RulesetError([Fault(file, 0, (), f"the file has {len(text):,} characters; a ruleset has at most {LONGEST_FILE:,}.")])
+        raise RulesetError(
+            [Fault(file, 0, (), f"the file has {len(text):,} characters; a ruleset has at most {LONGEST_FILE:,}.")]
+        )
     try:
         _refuse_aliases(text, file)
         node = YAML(typ="safe", pure=True).compose(text)
@@ -143,7 +145,9 @@ class _Reader:
         try:
             return _SCALARS.get(kind, str)(node.value)
         except ValueError:
-            self.faults.append(Fault(self.file, node.start_mark.line + 1, place, f"'{node.value}' is not a number that can be used."))
+            self.faults.append(
+                Fault(self.file, node.start_mark.line + 1, place, f"'{node.value}' is not a number that can be used.")
+            )
             return None
 
 

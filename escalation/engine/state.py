@@ -120,7 +120,9 @@ class CaseState:
         self.taken[pupil, column] = True
         self.declined_until[pupil, column] = _ordinal(until)
 
-    def begin_period(self, pupil: int, stage: str, start: dt.date, weeks: int, target: Fraction | int | float | None = None) -> None:
+    def begin_period(
+        self, pupil: int, stage: str, start: dt.date, weeks: int, target: Fraction | int | float | None = None
+    ) -> None:
         """A plan or period began; ``target`` is a %, or None for "improve"."""
         column = self.position[stage]
         self.periods.start[pupil, column] = start.toordinal()
@@ -152,7 +154,9 @@ class CaseState:
         expired = (self.declined_until > 0) & (self.declined_until < ordinal)
         taken = (self.done > 0) | (self.taken & ~expired)
         columns = len(self.stage_ids)
-        return np.where(taken.any(axis=1), columns - 1 - np.argmax(taken[:, ::-1], axis=1), -1) if columns else np.full(self.pupils, -1)
+        if not columns:
+            return np.full(self.pupils, -1)
+        return np.where(taken.any(axis=1), columns - 1 - np.argmax(taken[:, ::-1], axis=1), -1)
 
     def last_done(self) -> np.ndarray:
         """int32[pupils]: the latest day on which a stage was done (carried ones aside), 0 for none."""

@@ -63,8 +63,8 @@ def in_lines(load: Workload, year_began: dt.date) -> Iterator[str]:
     """The workload as plain text: a line for each week, stage and role, then the peak week and the case load at the end."""
     order = {stage.id: number for number, stage in enumerate(load.ruleset.stages)}
     yield "week beginning  stage   role              proposals"
-    for monday, stage, role in sorted(load.by_week, key=lambda key: (key[0], order[key[1]])):
-        yield f"{monday}      {stage:<7} {role:<17} {load.by_week[monday, stage, role]:>9}"
+    for monday, id, role in sorted(load.by_week, key=lambda key: (key[0], order[key[1]])):
+        yield f"{monday}      {id:<7} {role:<17} {load.by_week[monday, id, role]:>9}"
     peak = load.peak
     yield f"peak week: {peak[0]}, {peak[1]} proposals" if peak else "peak week: none, nothing was proposed"
     cases = load.case_load(year_began)
@@ -73,9 +73,9 @@ def in_lines(load: Workload, year_began: dt.date) -> Iterator[str]:
         if cases[stage.id]:
             yield f"  stage {stage.id} ({stage.name}): {cases[stage.id]}"
     entries: Counter[str] = Counter()
-    for (_, rule), number in load.watch.items():
-        entries[rule] += number
-    for rule, number in sorted(entries.items()):
-        yield f"watch list, {rule}: {number}"
-    for rule, number in sorted(load.recovery.items()):
-        yield f"recovery, {rule}: {number}"
+    for (_, rule), opened in load.watch.items():
+        entries[rule] += opened
+    for rule, opened in sorted(entries.items()):
+        yield f"watch list, {rule}: {opened}"
+    for rule, seen in sorted(load.recovery.items()):
+        yield f"recovery, {rule}: {seen}"

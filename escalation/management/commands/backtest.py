@@ -38,10 +38,14 @@ class Command(BaseCommand):
         parser.add_argument("--marks", required=True, type=Path, help=f"CSV: {','.join(MARKS_COLUMNS)}; session AM or PM")
         parser.add_argument("--from", dest="start", required=True, type=_date, help="first day to evaluate, such as 2025-09-01")
         parser.add_argument("--to", dest="end", required=True, type=_date, help="last day to evaluate")
-        parser.add_argument("--act", choices=("same-day", "never"), default="same-day", help="does a proposed stage count as done?")
+        parser.add_argument(
+            "--act", choices=("same-day", "never"), default="same-day", help="does a proposed stage count as done?"
+        )
         parser.add_argument("--format", dest="form", choices=("jsonl", "summary"), default="jsonl")
 
-    def handle(self, *, ruleset: str, calendar: Path, marks: Path, start: dt.date, end: dt.date, act: Act, form: str, **_: object) -> None:
+    def handle(
+        self, *, ruleset: str, calendar: Path, marks: Path, start: dt.date, end: dt.date, act: Act, form: str, **_: object
+    ) -> None:
         if end < start:
             raise CommandError(f"--to {end} lies before --from {start}: give the earlier day first.")
         rules = self._ruleset(ruleset)
@@ -88,7 +92,9 @@ def _rows(path: Path, columns: Sequence[str]) -> Iterator[Row]:
             rows = csv.reader(file)
             heading = [cell.strip() for cell in next(rows, [])]
             if missing := [column for column in columns if column not in heading]:
-                raise CommandError(f"{path}, row 1: the column {missing[0]!r} is missing. The heading must be {','.join(columns)}.")
+                raise CommandError(
+                    f"{path}, row 1: the column {missing[0]!r} is missing. The heading must be {','.join(columns)}."
+                )
             yield from rows if heading == list(columns) else _in_order(rows, [heading.index(column) for column in columns])
         except (UnicodeDecodeError, csv.Error) as error:
             raise CommandError(f"{path} is not CSV in UTF-8: {error}. Save it as 'CSV UTF-8' and try again.") from error
