@@ -52,13 +52,23 @@ def slots_of(days: SchoolDays) -> tuple[np.ndarray, np.ndarray]:
     return years, places
 
 
+def as_grid(rows: Sequence[str]) -> np.ndarray:
+    """uint8[rows, 530] of mark characters, from register rows as they are stored."""
+    return np.frombuffer("".join(rows).encode("ascii", "replace"), dtype=np.uint8).reshape(len(rows), SLOTS)
+
+
+def as_rows(grid: np.ndarray) -> list[str]:
+    """The reverse of ``as_grid``."""
+    joined = grid.tobytes().decode("ascii")
+    return [joined[start : start + SLOTS] for start in range(0, len(joined), SLOTS)]
+
+
 def matrix(days: SchoolDays, rows: Sequence[Mapping[int, str]]) -> np.ndarray:
     """uint8[pupils, sessions] of mark characters, from each pupil's rows by academic year; a missing row is a year without marks."""
     years, places = slots_of(days)
     marks = np.full((len(rows), len(years)), ord(NO_MARK), dtype=np.uint8)
     for year in sorted({int(number) for number in years}):
         columns = np.flatnonzero(years == year)
-        joined = "".join(row.get(year, EMPTY_ROW) for row in rows).encode("ascii")
-        grid = np.frombuffer(joined, dtype=np.uint8).reshape(len(rows), SLOTS)
+        grid = as_grid([row.get(year, EMPTY_ROW) for row in rows])
         marks[:, columns] = grid[:, places[columns]]
     return marks

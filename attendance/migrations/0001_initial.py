@@ -5,89 +5,113 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='RegisterRow',
+            name="RegisterRow",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('year', models.PositiveSmallIntegerField(help_text='2025 is 2025/26.')),
-                ('marks', models.CharField(default='..................................................................................................................................................................................................................................................................................................................................................................................................................................................................................................................................................', max_length=530)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("year", models.PositiveSmallIntegerField(help_text="2025 is 2025/26.")),
+                (
+                    "marks",
+                    models.CharField(
+                        default="..................................................................................................................................................................................................................................................................................................................................................................................................................................................................................................................................................",
+                        max_length=530,
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='ImportBatch',
+            name="ImportBatch",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('file_name', models.CharField(max_length=200)),
-                ('sha256', models.CharField(max_length=64)),
-                ('format', models.CharField(choices=[('long', 'One mark a row'), ('weeks', 'One week a row'), ('demo', 'Demo data')], max_length=10)),
-                ('at', models.DateTimeField()),
-                ('rows', models.PositiveIntegerField()),
-                ('new', models.PositiveIntegerField()),
-                ('changed', models.PositiveIntegerField()),
-                ('unchanged', models.PositiveIntegerField()),
-                ('refused', models.PositiveIntegerField()),
-                ('refusals', models.JSONField(default=list, help_text='[{row, reason}], the first thousand.')),
-                ('latest_date', models.DateField(null=True)),
-                ('first_entries', models.BinaryField(default=bytes)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("file_name", models.CharField(max_length=200)),
+                ("sha256", models.CharField(max_length=64)),
+                (
+                    "format",
+                    models.CharField(
+                        choices=[("long", "One mark a row"), ("weeks", "One week a row"), ("demo", "Demo data")], max_length=10
+                    ),
+                ),
+                ("at", models.DateTimeField()),
+                ("rows", models.PositiveIntegerField()),
+                ("new", models.PositiveIntegerField()),
+                ("changed", models.PositiveIntegerField()),
+                ("unchanged", models.PositiveIntegerField()),
+                ("refused", models.PositiveIntegerField()),
+                ("refusals", models.JSONField(default=list, help_text="[{row, reason}], the first thousand.")),
+                ("latest_date", models.DateField(null=True)),
+                ("first_entries", models.BinaryField(default=bytes)),
             ],
             options={
-                'ordering': ['-at', '-id'],
+                "ordering": ["-at", "-id"],
             },
         ),
         migrations.CreateModel(
-            name='MarkChange',
+            name="MarkChange",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('date', models.DateField()),
-                ('session', models.CharField(choices=[('AM', 'Morning'), ('PM', 'Afternoon')], max_length=2)),
-                ('original', models.CharField(blank=True, max_length=2)),
-                ('amended', models.CharField(blank=True, max_length=2)),
-                ('reason', models.CharField(max_length=200)),
-                ('role', models.CharField(blank=True, max_length=20)),
-                ('at', models.DateTimeField()),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("date", models.DateField()),
+                ("session", models.CharField(choices=[("AM", "Morning"), ("PM", "Afternoon")], max_length=2)),
+                ("original", models.CharField(blank=True, max_length=2)),
+                ("amended", models.CharField(blank=True, max_length=2)),
+                ("reason", models.CharField(max_length=200)),
+                ("role", models.CharField(blank=True, max_length=20)),
+                ("at", models.DateTimeField()),
             ],
             options={
-                'ordering': ['-at', '-id'],
+                "ordering": ["-at", "-id"],
             },
         ),
         migrations.CreateModel(
-            name='MarkDetail',
+            name="MarkDetail",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('date', models.DateField()),
-                ('session', models.CharField(max_length=2)),
-                ('minutes_late', models.PositiveSmallIntegerField(null=True)),
-                ('comment', models.CharField(blank=True, max_length=200)),
-                ('raw_code', models.CharField(blank=True, help_text="The MIS's own code, where it differs.", max_length=10)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("date", models.DateField()),
+                ("session", models.CharField(max_length=2)),
+                ("minutes_late", models.PositiveSmallIntegerField(null=True)),
+                ("comment", models.CharField(blank=True, max_length=200)),
+                ("raw_code", models.CharField(blank=True, help_text="The MIS's own code, where it differs.", max_length=10)),
             ],
         ),
         migrations.CreateModel(
-            name='Figures',
+            name="Figures",
             fields=[
-                ('row', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='figures', serialize=False, to='attendance.registerrow')),
-                ('as_of', models.DateField()),
-                ('possible', models.PositiveSmallIntegerField()),
-                ('attended', models.PositiveSmallIntegerField()),
-                ('authorised', models.PositiveSmallIntegerField()),
-                ('unauthorised', models.PositiveSmallIntegerField()),
-                ('no_reason_yet', models.PositiveSmallIntegerField(help_text='Coded N; part of unauthorised.')),
-                ('late', models.PositiveSmallIntegerField(help_text='Coded L.')),
-                ('half_term_possible', models.PositiveSmallIntegerField()),
-                ('half_term_attended', models.PositiveSmallIntegerField()),
-                ('half_term_authorised', models.PositiveSmallIntegerField()),
-                ('half_term_unauthorised', models.PositiveSmallIntegerField()),
-                ('week_possible', models.PositiveSmallIntegerField(help_text='In the Monday-Sunday week of the day.')),
-                ('week_attended', models.PositiveSmallIntegerField()),
-                ('before_week_possible', models.PositiveSmallIntegerField(help_text="The year's, up to the end of the week before.")),
-                ('before_week_attended', models.PositiveSmallIntegerField()),
-                ('to_come', models.PositiveSmallIntegerField(help_text='Sessions of the calendar still to come this year while on roll.')),
+                (
+                    "row",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        related_name="figures",
+                        serialize=False,
+                        to="attendance.registerrow",
+                    ),
+                ),
+                ("as_of", models.DateField()),
+                ("possible", models.PositiveSmallIntegerField()),
+                ("attended", models.PositiveSmallIntegerField()),
+                ("authorised", models.PositiveSmallIntegerField()),
+                ("unauthorised", models.PositiveSmallIntegerField()),
+                ("no_reason_yet", models.PositiveSmallIntegerField(help_text="Coded N; part of unauthorised.")),
+                ("late", models.PositiveSmallIntegerField(help_text="Coded L.")),
+                ("half_term_possible", models.PositiveSmallIntegerField()),
+                ("half_term_attended", models.PositiveSmallIntegerField()),
+                ("half_term_authorised", models.PositiveSmallIntegerField()),
+                ("half_term_unauthorised", models.PositiveSmallIntegerField()),
+                ("week_possible", models.PositiveSmallIntegerField(help_text="In the Monday-Sunday week of the day.")),
+                ("week_attended", models.PositiveSmallIntegerField()),
+                (
+                    "before_week_possible",
+                    models.PositiveSmallIntegerField(help_text="The year's, up to the end of the week before."),
+                ),
+                ("before_week_attended", models.PositiveSmallIntegerField()),
+                (
+                    "to_come",
+                    models.PositiveSmallIntegerField(help_text="Sessions of the calendar still to come this year while on roll."),
+                ),
             ],
         ),
     ]

@@ -6,92 +6,105 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('attendance', '0001_initial'),
-        ('schools', '0001_initial'),
+        ("attendance", "0001_initial"),
+        ("schools", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='registerrow',
-            name='enrolment',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='register_rows', to='schools.enrolment'),
+            model_name="registerrow",
+            name="enrolment",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="register_rows", to="schools.enrolment"
+            ),
         ),
         migrations.AddField(
-            model_name='registerrow',
-            name='school',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='schools.school'),
+            model_name="registerrow",
+            name="school",
+            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="+", to="schools.school"),
         ),
         migrations.AddField(
-            model_name='importbatch',
-            name='by',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL),
+            model_name="importbatch",
+            name="by",
+            field=models.ForeignKey(
+                null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+            ),
         ),
         migrations.AddField(
-            model_name='importbatch',
-            name='school',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='import_batches', to='schools.school'),
+            model_name="importbatch",
+            name="school",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="import_batches", to="schools.school"
+            ),
         ),
         migrations.AddField(
-            model_name='markchange',
-            name='batch',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='changes', to='attendance.importbatch'),
+            model_name="markchange",
+            name="batch",
+            field=models.ForeignKey(
+                null=True, on_delete=django.db.models.deletion.PROTECT, related_name="changes", to="attendance.importbatch"
+            ),
         ),
         migrations.AddField(
-            model_name='markchange',
-            name='by',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL),
+            model_name="markchange",
+            name="by",
+            field=models.ForeignKey(
+                null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+            ),
         ),
         migrations.AddField(
-            model_name='markchange',
-            name='row',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='changes', to='attendance.registerrow'),
+            model_name="markchange",
+            name="row",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="changes", to="attendance.registerrow"
+            ),
         ),
         migrations.AddField(
-            model_name='markchange',
-            name='school',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='schools.school'),
+            model_name="markchange",
+            name="school",
+            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="+", to="schools.school"),
         ),
         migrations.AddField(
-            model_name='markdetail',
-            name='row',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='details', to='attendance.registerrow'),
+            model_name="markdetail",
+            name="row",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="details", to="attendance.registerrow"
+            ),
         ),
         migrations.AddField(
-            model_name='figures',
-            name='school',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='schools.school'),
+            model_name="figures",
+            name="school",
+            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name="+", to="schools.school"),
         ),
         migrations.AddIndex(
-            model_name='registerrow',
-            index=models.Index(fields=['school', 'year'], name='register_row_by_school'),
+            model_name="registerrow",
+            index=models.Index(fields=["school", "year"], name="register_row_by_school"),
         ),
         migrations.AddConstraint(
-            model_name='registerrow',
-            constraint=models.UniqueConstraint(fields=('enrolment', 'year'), name='register_row_once_a_year'),
+            model_name="registerrow",
+            constraint=models.UniqueConstraint(fields=("enrolment", "year"), name="register_row_once_a_year"),
         ),
         migrations.AddIndex(
-            model_name='importbatch',
-            index=models.Index(fields=['school', '-at'], name='import_by_school'),
+            model_name="importbatch",
+            index=models.Index(fields=["school", "-at"], name="import_by_school"),
         ),
         migrations.AddIndex(
-            model_name='markchange',
-            index=models.Index(fields=['row', 'date'], name='mark_change_by_row'),
+            model_name="markchange",
+            index=models.Index(fields=["row", "date"], name="mark_change_by_row"),
         ),
         migrations.AddIndex(
-            model_name='markchange',
-            index=models.Index(fields=['school', '-at'], name='mark_change_by_school'),
+            model_name="markchange",
+            index=models.Index(fields=["school", "-at"], name="mark_change_by_school"),
         ),
         migrations.AddConstraint(
-            model_name='markdetail',
-            constraint=models.UniqueConstraint(fields=('row', 'date', 'session'), name='mark_detail_once_a_session'),
+            model_name="markdetail",
+            constraint=models.UniqueConstraint(fields=("row", "date", "session"), name="mark_detail_once_a_session"),
         ),
         migrations.AddIndex(
-            model_name='figures',
-            index=models.Index(fields=['school', 'as_of'], name='figures_by_school'),
+            model_name="figures",
+            index=models.Index(fields=["school", "as_of"], name="figures_by_school"),
         ),
     ]

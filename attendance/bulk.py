@@ -1,0 +1,120 @@
+"""Writing many rows at once: one door with two back ends.
+
+On PostgreSQL rows go by COPY into a temporary table and from there, in one statement, to where they belong; on the embedded database by
+``executemany``. Either way the number of statements does not grow with the number of rows, and a row that is stored already as given is
+not written again. Table and column names come from the models, never from outside. Call inside a transaction.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+from django.db import connection, models
+from django.db.backends.utils import CursorWrapper
+
+from attendance.models import RegisterRow
+
+_numbers = itertools.count(1)
+
+
+class Patch(NamedTuple):
+    """A stretch of one register row: from slot ``start`` on, ``was`` becomes ``becomes`` (both of one length)."""
+
+    row_id: int
+    start: int
+    was: str
+    becomes: str
+
+
+def upsert(
+    model: type[models.Model],
+    *,
+    key: Sequence[str],
+    columns: Sequence[str],
+    rows: Iterable[Sequence[Any]],
+    only_new: bool = False,
+) -> int:
+    """Inserts rows, or updates those whose ``key`` is there already; returns how many were inserted or changed.
+
+    ``key`` and ``columns`` are column names; ``columns`` holds those of the key too, on which the table has a unique constraint. With
+    ``only_new`` a row that is there already stays as it is. Values are what the columns hold: numbers, text, dates.
+    """
+    table = _quote(model._meta.db_table)
+    names = _list(columns)
+    change = _on_conflict(table, key, [] if only_new else [column for column in columns if column not in key])
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            incoming = _copied(cursor, f"SELECT {names} FROM {table}", rows)
+            # in the order of the key, so that two writers cannot wait for each other
+            cursor.execute(f"INSERT INTO {table} ({names}) SELECT {names} FROM {incoming} ORDER BY {_list(key)} {change}")
+        else:
+            places = ", ".join(["%s"] * len(columns))
+            cursor.executemany(f"INSERT INTO {table} ({names}) VALUES ({places}) {change}", list(rows))
+        return max(cursor.rowcount, 0)
+
+
+def patch_rows(patches: Sequence[Patch]) -> int:
+    """Changes stretches of register rows where they still read as ``was``; returns how many rows did. At most one patch a row."""
+    table = _quote(RegisterRow._meta.db_table)
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            columns = "SELECT 0::bigint AS row_id, 0::int AS start, ''::text AS was, ''::text AS becomes"
+            incoming = _copied(cursor, columns, patches)
+            cursor.execute(
+                f"UPDATE {table} AS row SET marks = overlay(row.marks PLACING patch.becomes FROM patch.start + 1)"
+                f" FROM {incoming} AS patch WHERE row.id = patch.row_id"
+                " AND substr(row.marks, patch.start + 1, length(patch.was)) = patch.was"
+            )
+        else:
+            cursor.executemany(_patch_one(), [_substitution(patch) for patch in patches])
+        return max(cursor.rowcount, 0)
+
+
+def patch_row(patch: Patch) -> bool:
+    """Changes a stretch of one register row where it still reads as ``was``, in one statement; False where it does not."""
+    with connection.cursor() as cursor:
+        cursor.execute(_patch_one(), _substitution(patch))
+        return cursor.rowcount == 1
+
+
+def _patch_one() -> str:
+    """The statement, in words that both back ends have; see ``_substitution`` for its parameters."""
+    return (
+        f"UPDATE {_quote(RegisterRow._meta.db_table)} SET marks = substr(marks, 1, %s) || %s || substr(marks, %s)"
+        " WHERE id = %s AND substr(marks, %s, %s) = %s"
+    )
+
+
+def _substitution(patch: Patch) -> tuple[Any, ...]:
+    length = len(patch.was)
+    return (patch.start, patch.becomes, patch.start + length + 1, patch.row_id, patch.start + 1, length, patch.was)
+
+
+def _copied(cursor: CursorWrapper, columns: str, rows: Iterable[Sequence[Any]]) -> str:
+    """Name of a temporary table, gone with the transaction, that holds the rows."""
+    name = f"incoming_{next(_numbers)}"
+    cursor.execute(f"CREATE TEMPORARY TABLE {name} ON COMMIT DROP AS {columns} WITH NO DATA")
+    with cursor.copy(f"COPY {name} FROM STDIN") as copy:
+        for row in rows:
+            copy.write_row(row)
+    return name
+
+
+def _on_conflict(table: str, key: Sequence[str], others: Sequence[str]) -> str:
+    if not others:
+        return f"ON CONFLICT ({_list(key)}) DO NOTHING"
+    changes = ", ".join(f"{_quote(column)} = EXCLUDED.{_quote(column)}" for column in others)
+    stored = ", ".join(f"{table}.{_quote(column)}" for column in others)
+    given = ", ".join(f"EXCLUDED.{_quote(column)}" for column in others)
+    differs = "IS DISTINCT FROM" if connection.vendor == "postgresql" else "IS NOT"
+    return f"ON CONFLICT ({_list(key)}) DO UPDATE SET {changes} WHERE ({stored}) {differs} ({given})"
+
+
+def _quote(name: str) -> str:
+    return connection.ops.quote_name(name)
+
+
+def _list(names: Sequence[str]) -> str:
+    return ", ".join(map(_quote, names))
