@@ -26,5 +26,7 @@ def adopt(*, school: School, key: str, starts: dt.date, by: User | None, now: dt
     """The school runs a shipped ladder from ``starts`` on."""
     version = store_version(key=key, text=load_ruleset(key).text, now=now)
     adoption, _ = Adoption.objects.update_or_create(school=school, starts=starts, defaults={"version": version, "by": by})
-    audit.record(action="ladder adopted", subject=adoption, by=by, at=now, school=school, detail={"key": key, "sha256": version.sha256})
+    audit.record(
+        action="ladder adopted", subject=adoption, by=by, at=now, school=school, detail={"key": key, "sha256": version.sha256}
+    )
     return adoption

@@ -20,12 +20,12 @@ def carry_over_from_last_year(loaded: LoadedSchool, *, on: dt.date, now: dt.date
         return 0
     numbers = _carried(loaded, first_day)
     made = [
-        Case(pupil_id=loaded.enrolments[number].pupil_id, school=loaded.school, year=loaded.year, opened_on=on)
+        Case(pupil_id=loaded.enrolled[number].pupil_id, school=loaded.school, year=loaded.year, opened_on=on)
         for number in numbers
-        if loaded.enrolments[number].pupil_id not in loaded.cases
+        if loaded.enrolled[number].pupil_id not in loaded.cases
     ]
     Case.objects.bulk_create(made, ignore_conflicts=True)
-    pupils = [loaded.enrolments[number].pupil_id for number in numbers]
+    pupils = [loaded.enrolled[number].pupil_id for number in numbers]
     cases = list(Case.objects.filter(school=loaded.school, year=loaded.year, pupil__in=pupils))
     records = [_record(loaded, case, stage, on, now) for case in cases for stage in rule.stages]
     StageRecord.objects.bulk_create(records, ignore_conflicts=True)
@@ -48,7 +48,7 @@ def _carried(loaded: LoadedSchool, first_day: int) -> list[int]:
     carried: list[int] = []
     for day in np.unique(last_day[has_any]):
         rows = np.flatnonzero(has_any & (last_day == day))
-        empty = new_state(len(loaded.enrolments), loaded.ruleset, loaded.national)
+        empty = new_state(len(loaded.enrolled), loaded.ruleset, loaded.national)
         judge = judge_for(loaded.register, loaded.ruleset, loaded.national, empty, loaded.days.dates[int(day)])
         carried += carries_over(judge, loaded.ruleset, rows.tolist())
     return carried

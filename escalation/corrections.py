@@ -22,7 +22,11 @@ WITHDRAWN_BECAUSE = "A mark was corrected, and on today's register this stage wo
 def hold_against_corrections(loaded: LoadedSchool, *, on: dt.date, now: dt.datetime) -> int:
     """Withdraws or flags what no longer has its ground; returns how many proposed stages were withdrawn. Two statements where nothing
     was corrected since the last night."""
-    last = NightRun.objects.filter(school=loaded.school, state=NightRun.State.DONE).order_by("-finished_at").values_list("finished_at")
+    last = (
+        NightRun.objects.filter(school=loaded.school, state=NightRun.State.DONE)
+        .order_by("-finished_at")
+        .values_list("finished_at")
+    )
     changes = MarkChange.objects.filter(school=loaded.school, at__gt=last.first()[0]) if last else MarkChange.objects.none()
     pupils = set(changes.values_list("row__enrolment__pupil_id", flat=True)) if last else set()
     withdrawn = 0
@@ -59,6 +63,8 @@ def _take_back(record: StageRecord, *, on: dt.date, now: dt.datetime) -> int:
         record.state, record.reason, record.decided_at = StageRecord.State.WITHDRAWN, WITHDRAWN_BECAUSE, now
         record.save(update_fields=["state", "reason", "decided_at"])
         cancel_what_waits(record=record)
+        passed = record.case.stages.filter(state=StageRecord.State.PASSED_OVER, proposed_on=record.proposed_on)
+        passed.update(state=StageRecord.State.WITHDRAWN, reason=WITHDRAWN_BECAUSE, decided_at=now)
         text = f"Stage {record.stage} withdrawn. {WITHDRAWN_BECAUSE}"
     Event.objects.create(case=record.case, kind="stage", on=on, at=now, text=text, stage_record=record)
     return int(record.state == StageRecord.State.WITHDRAWN)

@@ -25,7 +25,11 @@ CHUNK = 10
 
 def make_due(*, now: dt.datetime) -> int:
     """Adds a row for every school day whose night has not been run; returns how many. Two beats make the same rows once."""
-    rows = [NightRun(school=school, on=day) for school in School.objects.filter(adoptions__isnull=False).distinct() for day in _due_days(school, now)]
+    rows = [
+        NightRun(school=school, on=day)
+        for school in School.objects.filter(adoptions__isnull=False).distinct()
+        for day in _due_days(school, now)
+    ]
     before = NightRun.objects.count()
     NightRun.objects.bulk_create(rows, ignore_conflicts=True)
     return NightRun.objects.count() - before

@@ -101,7 +101,7 @@ def _run(school: School, on: dt.date, now: dt.datetime, report: NightReport) -> 
         report.skipped.append(f"The night of {later.on:%-d %B %Y} has been run: an earlier day is not evaluated after it.")
         return NightRun.State.DONE
     loaded = load_school(school, on)
-    report.pupils = len(loaded.enrolments)
+    report.pupils = len(loaded.enrolled)
     if loaded.days.index(on) is None:
         report.skipped.append(f"{on:%A %-d %B %Y} is not a school day.")
         return NightRun.State.DONE
@@ -112,7 +112,7 @@ def _run(school: School, on: dt.date, now: dt.datetime, report: NightReport) -> 
     report.withdrawn = hold_against_corrections(loaded, on=on, now=now)
     if report.withdrawn:
         loaded = load_school(school, on)
-    store_figures(loaded.register, loaded.row_ids, loaded.enrolments, school=school, on=on)
+    store_figures(school=school, days=loaded.days, enrolled=loaded.enrolled, marks=loaded.register.marks, as_of=on)
     decisions = evaluate(loaded.register, loaded.ruleset, loaded.national, loaded.state, on)
     recorded = Recorder(loaded, on=on, now=now).write(decisions)
     report.evaluated = len(loaded.register.evaluated(loaded.days.index(on) or 0))
@@ -123,14 +123,14 @@ def _run(school: School, on: dt.date, now: dt.datetime, report: NightReport) -> 
 def missing_register(loaded: LoadedSchool, on: dt.date) -> str:
     """A sentence where the day's register is not in for most pupils; an empty string where it is."""
     day = loaded.days.index(on)
-    if day is None or not loaded.enrolments:
+    if day is None or not loaded.enrolled:
         return ""
     marked = np.count_nonzero(loaded.register.marks[:, 2 * day : 2 * day + 2] != ord(NO_MARK), axis=0)
     for session, count in zip(("morning", "afternoon"), marked, strict=True):
-        if count < MARKED_SHARE * len(loaded.enrolments):
+        if count < MARKED_SHARE * len(loaded.enrolled):
             return (
-                f"Put off: the {session} register of {on:%A %-d %B %Y} is missing for {len(loaded.enrolments) - int(count)} of "
-                f"{len(loaded.enrolments)} pupils. Import it, and the night runs by itself."
+                f"Put off: the {session} register of {on:%A %-d %B %Y} is missing for {len(loaded.enrolled) - int(count)} of "
+                f"{len(loaded.enrolled)} pupils. Import it, and the night runs by itself."
             )
     return ""
 

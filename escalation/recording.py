@@ -17,7 +17,8 @@ from escalation.actions import letters_at_once, task_at_once, task_title
 from escalation.engine.evaluate import Decision
 from escalation.engine.reasons import Reason
 from escalation.engine.ruleset import Stage
-from escalation.engine.words import sentence
+from escalation.engine.schema import Action
+from escalation.engine.sentences import sentence
 from escalation.loading import LoadedSchool
 from escalation.models import Case, Event, Period, PlannedLetter, StageRecord, Task, WatchEntry, WatchMemory
 from schools.models import Placement
@@ -62,7 +63,7 @@ class Recorder:
         for decision in decisions:
             by_kind.setdefault(decision.kind, []).append(decision)
         needing_case = [one for kind in ("stage", "recovery") for one in by_kind.get(kind, [])]
-        self._open_cases({self.loaded.enrolments[one.pupil].pupil_id for one in needing_case})
+        self._open_cases({self.loaded.enrolled[one.pupil].pupil_id for one in needing_case})
         self._periods(by_kind.get("period", []))
         self._stages(by_kind.get("stage", []))
         self._watch(by_kind.get("watch", []))
@@ -80,7 +81,7 @@ class Recorder:
             cases.update({case.pupil_id: case for case in Case.objects.filter(school=school, year=year, pupil__in=missing)})
 
     def _case(self, decision: Decision) -> Case:
-        return self.loaded.cases[self.loaded.enrolments[decision.pupil].pupil_id]
+        return self.loaded.cases[self.loaded.enrolled[decision.pupil].pupil_id]
 
     @cached_property
     def _staff(self) -> StaffDirectory:
@@ -94,7 +95,7 @@ class Recorder:
         return {placement.enrolment_id: placement for placement in found}
 
     def _owner(self, role: str, decision: Decision) -> Any:
-        placement = self._placements.get(self.loaded.enrolments[decision.pupil].pk)
+        placement = self._placements.get(self.loaded.enrolled[decision.pupil].enrolment_id)
         held = self._staff.who(role, placement.year_group if placement else None, placement.form if placement else "")
         return held.user if held else None
 
@@ -125,7 +126,7 @@ class Recorder:
             level=band.level,
             proposed_on=self.on,
             because=[reason_json(reason) for reason in decision.because],
-            sentences=[sentence(reason, self.loaded.ruleset, stage) for reason in decision.because],
+            sentences=[sentence(reason, f"stage {stage.id}") for reason in decision.because],
             acts=stage.acts,
             approves=stage.approves or "",
         )
@@ -164,19 +165,7 @@ class Recorder:
 
     def _letters(self, decision: Decision, record: StageRecord) -> list[PlannedLetter]:
         stage = self._stage(decision.id)
-        return [
-            PlannedLetter(
-                case=record.case,
-                stage_record=record,
-                version=self.loaded.version,
-                letter=action.letter,
-                cause=f"stage {stage.id}",
-                on=self.on,
-                encloses=action.encloses or "",
-                approves=stage.approves or stage.acts,
-            )
-            for action in letters_at_once(stage)
-        ]
+        return [planned_letter(record, stage, action, self.on) for action in letters_at_once(stage)]
 
     def _event(self, record: StageRecord, text: str) -> Event:
         return Event(
@@ -192,13 +181,13 @@ class Recorder:
         rules = {rule.id: rule for rule in (*self.loaded.national.watch, *self.loaded.ruleset.watch)}
         entries = [
             WatchEntry(
-                pupil_id=self.loaded.enrolments[decision.pupil].pupil_id,
+                pupil_id=self.loaded.enrolled[decision.pupil].pupil_id,
                 school=self.loaded.school,
                 rule=decision.id,
                 name=decision.name,
                 opened_on=self.on,
                 because=[reason_json(reason) for reason in decision.because],
-                sentences=[sentence(reason, self.loaded.ruleset, rules[decision.id]) for reason in decision.because],
+                sentences=[sentence(reason, f"“{rules[decision.id].name}”") for reason in decision.because],
                 role=rules[decision.id].who,
             )
             for decision in decisions
@@ -212,7 +201,7 @@ class Recorder:
         letters, events = [], []
         for decision in decisions:
             rule, case = rules[decision.id], self._case(decision)
-            why = " ".join(sentence(reason, self.loaded.ruleset, rule) for reason in decision.because)
+            why = " ".join(sentence(reason, f"“{rule.name}”") for reason in decision.because)
             events.append(Event(case=case, kind="recovery", on=self.on, at=self.now, text=f"{rule.name}. {why}".strip()))
             if rule.letter:
                 letters.append(
@@ -258,19 +247,19 @@ class Recorder:
     def _memory(self) -> None:
         """Only what changed."""
         changed: list[WatchMemory] = []
-        for number, enrolment in enumerate(self.loaded.enrolments):
+        for number, pupil in enumerate(self.loaded.enrolled):
             if not self._touched[number]:
                 continue
             facts = self._facts(number)
-            if facts != self.loaded.memories.get(enrolment.pk, {}):
-                changed.append(WatchMemory(enrolment=enrolment, school=self.loaded.school, facts=facts))
+            if facts != self.loaded.memories.get(pupil.enrolment_id, {}):
+                changed.append(WatchMemory(enrolment_id=pupil.enrolment_id, school=self.loaded.school, facts=facts))
         if changed:
             WatchMemory.objects.bulk_create(changed, update_conflicts=True, unique_fields=["enrolment"], update_fields=["facts"])
 
     @cached_property
     def _touched(self) -> Any:
         """bool[pupils]: a rule's memory changed today, or was changed by an earlier judgement of today that no longer stands."""
-        touched = [bool(self.loaded.memories.get(enrolment.pk)) and self._changed_today(enrolment.pk) for enrolment in self.loaded.enrolments]
+        touched = [self._changed_today(pupil.enrolment_id) for pupil in self.loaded.enrolled]
         for memory in self.loaded.state.watch.values():
             for number in memory.changed(self.on):
                 touched[number] = True
@@ -278,7 +267,7 @@ class Recorder:
 
     def _changed_today(self, enrolment_id: int) -> bool:
         today = self.on.isoformat()
-        return any(dates.get("changed_on") == today for dates in self.loaded.memories[enrolment_id].values())
+        return any(dates.get("changed_on") == today for dates in self.loaded.memories.get(enrolment_id, {}).values())
 
     def _facts(self, number: int) -> dict[str, dict[str, str]]:
         facts = {}
@@ -288,6 +277,19 @@ class Recorder:
             if dates:
                 facts[rule] = dates
         return facts
+
+
+def planned_letter(record: StageRecord, stage: Stage, action: Action, on: dt.date) -> PlannedLetter:
+    return PlannedLetter(
+        case=record.case,
+        stage_record=record,
+        version=record.version,
+        letter=action.letter,
+        cause=f"stage {stage.id}",
+        on=on,
+        encloses=action.encloses or "",
+        approves=stage.approves or stage.acts,
+    )
 
 
 def _follower(period: Period) -> Period:

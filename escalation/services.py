@@ -11,11 +11,11 @@ import datetime as dt
 from django.db import transaction
 
 from attendance.grid import academic_year_of
-from escalation.actions import letters_at_once, task_title, tasks_that_follow
+from escalation.actions import begins_with_letter, letters_that_follow, task_title, tasks_that_follow
 from escalation.engine.ruleset import Stage
 from escalation.models import Case, Event, Period, PlannedLetter, StageRecord, Task, WatchEntry
 from escalation.queries import ruleset_of
-from escalation.recording import due_on
+from escalation.recording import due_on, planned_letter
 from schools import audit
 from schools.models import Parent, Pupil, School, User
 from schools.queries import placement_on, school_days
@@ -104,14 +104,14 @@ def complete_task(
         raise Refused("This task is no longer open: somebody has recorded it in the meantime.")
     audit.record(action="task done", subject=task, by=by, role=role, at=now, school=task.case.school, detail={"outcome": outcome})
     record = task.stage_record
-    if record and record.state in StageRecord.OPEN and not _has_letter(record):
+    if record and record.state in StageRecord.OPEN and not _begins_with_letter(record):
         mark_stage_done(record=record, on=on, by=by, role=role, now=now)
     task.refresh_from_db()
     return task
 
 
-def _has_letter(record: StageRecord) -> bool:
-    return bool(letters_at_once(ruleset_of(record.version).stage(record.stage)))
+def _begins_with_letter(record: StageRecord) -> bool:
+    return begins_with_letter(ruleset_of(record.version).stage(record.stage))
 
 
 def _log_contact(
@@ -159,7 +159,16 @@ def record_contact(
         raise Refused("The note is empty: write what should be remembered.")
     case = open_case(pupil=pupil, school=school, on=on)
     event = _log_contact(
-        case=case, kind=kind, by=by, role=role, on=on, now=now, outcome=outcome, note=note.strip(), with_whom=with_whom, parent=parent
+        case=case,
+        kind=kind,
+        by=by,
+        role=role,
+        on=on,
+        now=now,
+        outcome=outcome,
+        note=note.strip(),
+        with_whom=with_whom,
+        parent=parent,
     )
     audit.record(action=f"{kind} recorded", subject=case, by=by, role=role, at=now, school=school, detail={"outcome": outcome})
     return event
@@ -189,7 +198,9 @@ def mark_stage_done(*, record: StageRecord, on: dt.date, by: User | None, role: 
 
 
 def _plan_what_follows(record: StageRecord, stage: Stage, on: dt.date) -> None:
-    """The stage's further actions become tasks of whoever acts."""
+    """The stage's further letters are planned, and its further actions become tasks of whoever acts."""
+    letters = [planned_letter(record, stage, action, on) for action in letters_that_follow(stage)]
+    PlannedLetter.objects.bulk_create(letters, ignore_conflicts=True)
     actions = tasks_that_follow(stage)
     if not actions:
         return
@@ -229,7 +240,7 @@ def hold_stage(*, record: StageRecord, by: User, role: str, until: dt.date, reas
 def decline_stage(
     *, record: StageRecord, by: User, role: str, reason: str, ask_again_on: dt.date | None = None, now: dt.datetime
 ) -> StageRecord:
-    """The stage is not taken; it may come again after ``ask_again_on``, or this year not at all. Its open tasks and unclaimed letters go."""
+    """The stage is not taken; it may come again after ``ask_again_on``, or this year not at all. What waits for it is cancelled."""
     _decide(record=record, state=StageRecord.State.DECLINED, by=by, role=role, reason=reason, ask_again_on=ask_again_on, now=now)
     cancel_what_waits(record=record)
     return record

@@ -14,11 +14,13 @@ from functools import cached_property
 from django.db.models import Q
 
 from attendance.models import Figures as StoredFigures
+from escalation.engine.conditions import Comparison, Leaf, leaves
 from escalation.models import Event, Period, PlannedLetter
 from escalation.queries import ruleset_of
 from escalation.services import COMPLETING
 from letters.catalogue import Wording, wording_for
-from letters.facts import Child, Contact, Figures, LetterFacts, Period as PeriodFacts, Person, Recipient, SchoolFacts
+from letters.facts import Child, Contact, Figures, LetterFacts, Person, Recipient, SchoolFacts
+from letters.facts import Period as PeriodFacts
 from letters.models import Letter
 from letters.states import LEFT
 from schools.models import Placement, PupilParent, Role, School, StaffRole
@@ -184,7 +186,9 @@ class Record:
     @cached_property
     def _letters_before(self) -> dict[tuple[int, int], list[Letter]]:
         left: dict[tuple[int, int], list[Letter]] = defaultdict(list)
-        for letter in Letter.objects.filter(case__in=self.case_ids, state__in=LEFT).only("case_id", "parent_id", "wording", "left_on"):
+        for letter in Letter.objects.filter(case__in=self.case_ids, state__in=LEFT).only(
+            "case_id", "parent_id", "wording", "left_on"
+        ):
             left[letter.case_id, letter.parent_id].append(letter)
         return left
 
@@ -220,14 +224,21 @@ class Record:
         return PeriodFacts(last.weeks, last.starts_on, last.ends_on, last.target, figures, met)
 
     def _thresholds(self, planned: PlannedLetter) -> dict[str, int]:
-        """The percentages in force by the names that letters use, from the reasons that the stage rests on and the ladder's parameters."""
+        """The percentages in force by the names that letters use: from the reasons that the stage rests on, and from the ladder."""
         because = planned.stage_record.because if planned.stage_record else []
         percents = [reason["threshold"] for reason in because if reason["measure"] == "percent"]
         found = {"stage": percents[0]} if percents else {}
-        parameters = ruleset_of(planned.version).parameters
-        for name, keys in {"expected": ("school_expectation", "expected"), "recovery": ("recovery", "stable", "back_at")}.items():
-            found |= {name: parameters[key].value for key in keys if key in parameters}
+        ruleset = ruleset_of(planned.version)
+        if expectation := ruleset.parameters.get("school_expectation"):
+            found["expected"] = expectation.value
+        ends = [leaf for rule in ruleset.recovery for leaf in leaves(rule.condition) if _is_return_to_a_percentage(leaf)]
+        if ends:
+            found["recovery"] = ends[0].threshold
         return found
+
+
+def _is_return_to_a_percentage(leaf: Leaf) -> bool:
+    return isinstance(leaf, Comparison) and leaf.measure == "percent" and leaf.op in ("at_least", "more_than")
 
 
 def _person(held: StaffRole | None) -> Person:
@@ -239,7 +250,7 @@ def _talk_kind(event: Event) -> str:
 
 
 def year_name(year_group: int | None) -> str:
-    """"Year 9", "Reception", or an empty string."""
+    """ "Year 9", "Reception", or an empty string."""
     if year_group is None:
         return ""
     return f"Year {year_group}" if year_group else "Reception"

@@ -127,7 +127,14 @@ def _move(letter: Letter, after: str, *, by: User | None, role: str, now: dt.dat
             return False
         LetterEvent.objects.create(letter=letter, before=before, after=after, by=by, role=role, at=now, reason=reason)
         audit.record(
-            action=f"letter {after}", subject=letter, by=by, role=role, at=now, school=letter.school, reason=reason, detail={"from": before}
+            action=f"letter {after}",
+            subject=letter,
+            by=by,
+            role=role,
+            at=now,
+            school=letter.school,
+            reason=reason,
+            detail={"from": before},
         )
     letter.refresh_from_db()
     return True
@@ -149,7 +156,10 @@ def approve_letters(
     and must be looked at again. ``render`` False keeps the words without a PDF (the demo's older letters).
     """
     drawn = live(with_everything([letter.pk for letter in letters]), on)
-    return [_approve(drawn[letter.pk], by=by, role=role, now=now, seen=(seen or {}).get(letter.pk), render=render) for letter in letters]
+    return [
+        _approve(drawn[letter.pk], by=by, role=role, now=now, seen=(seen or {}).get(letter.pk), render=render)
+        for letter in letters
+    ]
 
 
 def _approve(drawn: LiveLetter, *, by: User, role: str, now: dt.datetime, seen: str | None, render: bool) -> Outcome:
@@ -222,7 +232,9 @@ def edit_letter(
     if not changed:
         letter.refresh_from_db()
         raise Refused(state_sentence(letter))
-    audit.record(action="letter edited", subject=letter, by=by, role=role, at=now, school=letter.school, detail={"fields": sorted(fills)})
+    audit.record(
+        action="letter edited", subject=letter, by=by, role=role, at=now, school=letter.school, detail={"fields": sorted(fills)}
+    )
     letter.refresh_from_db()
     return letter
 
@@ -264,7 +276,14 @@ def _leave(letter: Letter, state: str, *, on: dt.date, by: User | None, role: st
         return False
     how = "posted" if state == Letter.State.POSTED else "put into the parents’ portal"
     add_event(
-        case=letter.case, kind="letter", text=f"Letter {how}: {letter.wording}.", on=on, now=now, by=by, role=role, record=letter.stage_record
+        case=letter.case,
+        kind="letter",
+        text=f"Letter {how}: {letter.wording}.",
+        on=on,
+        now=now,
+        by=by,
+        role=role,
+        record=letter.stage_record,
     )
     if letter.stage_record and letter.stage_record.state in StageRecord.OPEN:
         mark_stage_done(record=letter.stage_record, on=on, by=letter.approved_by, role=letter.approves, now=now)
@@ -277,7 +296,8 @@ def release_due(*, now: dt.datetime, on: dt.date, school: School | None = None) 
     if school:
         due = due.filter(school=school)
     return sum(
-        _release(letter, on=on, now=now) for letter in due.select_related("school", "case__school__group", "stage_record__version", "approved_by")
+        _release(letter, on=on, now=now)
+        for letter in due.select_related("school", "case__school__group", "stage_record__version", "approved_by")
     )
 
 
@@ -301,7 +321,9 @@ def make_print_batch(*, school: School, by: User, role: str, now: dt.datetime) -
     if pdf:
         batch.pdf.save(f"batches/{school.urn}/{batch.pk}.pdf", ContentFile(pdf), save=False)
     batch.save()
-    audit.record(action="print batch made", subject=batch, by=by, role=role, at=now, school=school, detail={"letters": len(letters)})
+    audit.record(
+        action="print batch made", subject=batch, by=by, role=role, at=now, school=school, detail={"letters": len(letters)}
+    )
     return batch
 
 
@@ -340,11 +362,13 @@ def mark_posted(*, batch: PrintBatch, on: dt.date, by: User, role: str, now: dt.
     letters = batch.letters.filter(state=Letter.State.APPROVED)
     posted = sum(
         _leave(letter, Letter.State.POSTED, on=on, by=by, role=role, now=now)
-        for letter in letters.select_related("school", "case__school__group", "stage_record__version", "stage_record__case", "approved_by")
+        for letter in letters.select_related(
+            "school", "case__school__group", "stage_record__version", "stage_record__case", "approved_by"
+        )
     )
     PrintBatch.objects.filter(pk=batch.pk).update(posted_on=on, posted_by=by)
-    audit.record(action="print batch posted", subject=batch, by=by, role=role, at=now, school=batch.school, detail={"letters": posted})
+    audit.record(
+        action="print batch posted", subject=batch, by=by, role=role, at=now, school=batch.school, detail={"letters": posted}
+    )
     batch.refresh_from_db()
     return posted
-
-
