@@ -208,7 +208,9 @@ class Event(models.Model):
     role = models.CharField(max_length=20, blank=True)
     text = models.TextField()
     outcome = models.CharField(max_length=20, blank=True)
-    parent = models.ForeignKey(Parent, on_delete=models.PROTECT, null=True, related_name="+", help_text="The parent who took part.")
+    parent = models.ForeignKey(
+        Parent, on_delete=models.PROTECT, null=True, related_name="+", help_text="The parent who took part."
+    )
     stage_record = models.ForeignKey(StageRecord, on_delete=models.PROTECT, null=True, related_name="events")
 
     class Meta:

@@ -23,7 +23,9 @@ def ruleset_of(version: RulesetVersion) -> Ruleset:
 
 def adopted(school: School, on: dt.date) -> tuple[RulesetVersion, Ruleset]:
     """The ruleset that the school runs on a day. One statement. Raises Refused where it has adopted none."""
-    version = RulesetVersion.objects.filter(adoptions__school=school, adoptions__starts__lte=on).order_by("-adoptions__starts").first()
+    version = (
+        RulesetVersion.objects.filter(adoptions__school=school, adoptions__starts__lte=on).order_by("-adoptions__starts").first()
+    )
     if version is None:
         raise Refused(f"{school.name} has adopted no ladder that is in force on {on:%-d %B %Y}: choose one under Set-up.")
     return version, ruleset_of(version)

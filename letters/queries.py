@@ -68,7 +68,10 @@ def _drawn(letters: list[Letter], on: dt.date) -> dict[int, LiveLetter]:
     link_of = {(link.pupil_id, link.parent_id): link for link in links}
     return {
         letter.pk: _merged(
-            letter, record.facts(letter.planned, link_of[letter.case.pupil_id, letter.parent_id], wording_for(letter.ruleset, letter.wording))
+            letter,
+            record.facts(
+                letter.planned, link_of[letter.case.pupil_id, letter.parent_id], wording_for(letter.ruleset, letter.wording)
+            ),
         )
         for letter in letters
     }

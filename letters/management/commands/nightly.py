@@ -21,7 +21,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--school", metavar="URN", help="One school; without it, all.")
-        parser.add_argument("--on", type=_date, metavar="DATE", help="A school day, as 2025-11-21; without it, the last one up to today.")
+        parser.add_argument(
+            "--on", type=_date, metavar="DATE", help="A school day, as 2025-11-21; without it, the last one up to today."
+        )
         parser.add_argument("--format", choices=["text", "json"], default="text")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -38,7 +40,9 @@ class Command(BaseCommand):
     def _schools(self, urn: str | None) -> list[School]:
         schools = list(School.objects.select_related("group").filter(**({"urn": urn} if urn else {})))
         if urn and not schools:
-            raise CommandError(f"There is no school with the URN {urn}. Known: {', '.join(School.objects.values_list('urn', flat=True))}.")
+            raise CommandError(
+                f"There is no school with the URN {urn}. Known: {', '.join(School.objects.values_list('urn', flat=True))}."
+            )
         return schools
 
     def _night(self, school: School, on: dt.date | None) -> NightReport:
@@ -65,4 +69,6 @@ def _as_text(report: NightReport) -> str:
         f"{report.urn} {report.school}, {report.on:%a %-d %b %Y}: {report.pupils} pupils, {report.evaluated} evaluated, "
         f"{report.proposed} stages proposed, {report.drafted} letters drafted, {report.withdrawn} withdrawn, {report.seconds:.2f} s"
     )
-    return "\n".join([line, *(f"  put off: {sentence}" for sentence in report.skipped), *(f"  error: {fault}" for fault in report.errors)])
+    return "\n".join(
+        [line, *(f"  put off: {sentence}" for sentence in report.skipped), *(f"  error: {fault}" for fault in report.errors)]
+    )
