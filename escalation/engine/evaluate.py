@@ -18,6 +18,7 @@ from escalation.engine.periods import PeriodEnd, end_periods
 from escalation.engine.reasons import Reason, reasons_for
 from escalation.engine.register import Register
 from escalation.engine.ruleset import Ruleset, Stage, WatchRule
+from escalation.engine.sentences import sentence
 from escalation.engine.state import CaseState, WatchMemory
 from escalation.engine.windows import Moment
 
@@ -40,6 +41,11 @@ class Decision:
     because: tuple[Reason, ...] = ()
     passed_over: tuple[str, ...] = ()
     period: PeriodEnd | None = field(default=None, compare=False)
+
+    def sentences(self) -> list[str]:
+        """The reasons as sentences, in the order of the ruleset."""
+        subject = f"stage {self.id}" if self.kind == "stage" else self.name
+        return [sentence(reason, subject) for reason in self.because]
 
 
 def new_state(pupils: int, ruleset: Ruleset, national: Ruleset | None) -> CaseState:
@@ -93,9 +99,20 @@ def _period_decision(end: PeriodEnd, ruleset: Ruleset, day: dt.date) -> Decision
 
 
 def propose(judge: Judge, ruleset: Ruleset, rows: np.ndarray) -> list[Decision]:
-    """At most one stage for each pupil."""
-    state, moment = judge.state, judge.moment
-    highest = state.highest(moment.ordinal)[rows]
+    """At most one stage for each pupil, with its reasons."""
+    columns = proposed_columns(judge, ruleset, rows)
+    highest = judge.state.highest(judge.moment.ordinal)[rows]
+    decisions: list[Decision] = []
+    for column in np.unique(columns[columns >= 0]):
+        at = np.flatnonzero(columns == column)
+        decisions += _stage_decisions(judge, ruleset, int(column), rows[at], highest[at])
+    return decisions
+
+
+def proposed_columns(judge: Judge, ruleset: Ruleset, rows: np.ndarray) -> np.ndarray:
+    """int64[rows]: the column of the stage proposed, -1 for none."""
+    state = judge.state
+    highest = state.highest(judge.moment.ordinal)[rows]
     waiting = waits_for_gap(judge, ruleset, rows)
     proposed = np.full(len(rows), -1)
     blocked = np.zeros(len(rows), dtype=bool)
@@ -107,11 +124,7 @@ def propose(judge: Judge, ruleset: Ruleset, rows: np.ndarray) -> list[Decision]:
         proposed[ready[~waiting[ready]] if stage.waits_for_gap else ready] = column
         if not stage.may_be_passed_over:
             blocked[ready] = True
-    decisions: list[Decision] = []
-    for column in np.unique(proposed[proposed >= 0]):
-        at = np.flatnonzero(proposed == column)
-        decisions += _stage_decisions(judge, ruleset, int(column), rows[at], highest[at])
-    return decisions
+    return proposed
 
 
 def _stage_decisions(judge: Judge, ruleset: Ruleset, column: int, rows: np.ndarray, highest: np.ndarray) -> list[Decision]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -35,6 +36,15 @@ class Judge:
         if isinstance(condition, Comparison):
             return holds(condition, self.figures(condition, rows))
         return self._case(condition, rows)
+
+    def as_it_stands(self, leaf: Condition, rows: np.ndarray) -> np.ndarray:
+        """bool[rows]: the same for a page, as it stands today: what is judged weekly is looked at on any day."""
+        if isinstance(leaf, Not):
+            return ~self.as_it_stands(leaf.part, rows)
+        if isinstance(leaf, All | Any):
+            joint = np.logical_and if isinstance(leaf, All) else np.logical_or
+            return joint.reduce([self.as_it_stands(part, rows) for part in leaf.parts])
+        return self.holds(replace(leaf, weekly=False), rows)
 
     def figures(self, comparison: Comparison, rows: np.ndarray) -> Figures:
         return figures(comparison, self.register, self.moment, self.state, rows)

@@ -53,7 +53,7 @@ def holds(comparison: Comparison, figure: Figures) -> np.ndarray:
     """bool[rows]: the comparison holds, exactly; an undefined figure never does."""
     limit = comparison.limit
     if figure.denominator is None:
-        left, right = figure.numerator * limit.denominator, np.int64(limit.numerator)
+        left, right = figure.numerator * limit.denominator, np.array(limit.numerator)
     else:
         left = 100 * figure.numerator * limit.denominator
         right = limit.numerator * figure.denominator

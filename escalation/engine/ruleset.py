@@ -241,8 +241,10 @@ def _place(data: object, steps: tuple[str | int, ...]) -> Place:
     """The file's own path out of a model's: names of alternatives that stand in between are left out."""
     place: list[str | int] = []
     for step in steps:
-        if isinstance(data, dict) and step in data or isinstance(data, list) and isinstance(step, int) and step < len(data):
+        if isinstance(data, list) and isinstance(step, int) and step < len(data):
             data = data[step]
+        elif isinstance(data, dict) and step in data:
+            data = data[str(step)]
         else:
             continue
         place.append(step)

@@ -146,6 +146,17 @@ class CaseState:
         """Recovery or a person's decision: no further period follows."""
         self.periods.active[pupil, self.position[stage]] = False
 
+    def copies(self, pupil: int, number: int) -> CaseState:
+        """One pupil's case, ``number`` times over, for asking "what if"; watch memories are left out."""
+        other = CaseState(number, self.stage_ids)
+        for name in ("done", "carried", "taken", "declined_until"):
+            getattr(other, name)[...] = getattr(self, name)[pupil]
+        for name in ("start", "weeks", "ended", "met", "missed", "active"):
+            getattr(other.periods, name)[...] = getattr(self.periods, name)[pupil]
+        targets = {column: target for (row, column), target in self.periods.target.items() if row == pupil}
+        other.periods.target = {(row, column): target for row in range(number) for column, target in targets.items()}
+        return other
+
     def highest(self, ordinal: int) -> np.ndarray:
         """int64[pupils]: column of the highest stage done, proposed or passed over this year; -1 for none.
 
