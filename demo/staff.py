@@ -1,0 +1,275 @@
+"""The scripted staff: they do, between two nights, what a school's staff would do, each after a delay of their own.
+
+They go through the same services as a person in a browser: conversations are recorded and now and then nobody answers, letters are
+filled in and approved after some school days, some are held, some declined with a reason, the post goes once a week. Who is slow, who
+is never reached and what is declined follows from the records' own numbers, so that a second making of the demo is the same.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import zlib
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from demo.build import at
+from escalation.models import Task, WatchEntry
+from escalation.services import close_watch_entry, complete_task
+from letters.catalogue import wording_for
+from letters.models import Letter
+from letters.phrases import full_date, weekday_date
+from letters.services import (
+    approve_letters,
+    decline_letter,
+    edit_letter,
+    hold_letter,
+    make_print_batch,
+    mark_posted,
+    release_due,
+)
+from letters.states import WAITING
+from schools.models import Parent, Placement, PupilParent, Role, School, StaffRole, User
+from schools.rules import Refused
+from schools.schooldays import SchoolDays
+from schools.staff import StaffDirectory
+
+TASK_DELAYS = {
+    "conversation": (1, 4),
+    "call": (1, 3),
+    "clinic": (3, 7),
+    "review": (1, 5),
+    "meeting": (6, 12),
+    "plan": (4, 9),
+    "contract": (6, 12),
+    "referral": (2, 5),
+}
+"""School days from the day a task is set until it is done: from, to."""
+STUCK_IN_100 = {"conversation": 6, "call": 2, "clinic": 8, "review": 6, "meeting": 5, "plan": 6, "contract": 6, "referral": 4}
+"""Tasks that nobody gets round to, in a hundred."""
+NO_ANSWER_IN_100, HELD_IN_ABSENCE_IN_100 = 14, 28
+HOLD_IN_100, DECLINE_IN_100, NEVER_DECIDED_IN_100 = 5, 5, 2
+HOLD_REASONS = (
+    "Parent has asked for a meeting first.",
+    "Bereavement in the family: wait until after the funeral.",
+    "Hospital letter is on its way.",
+    "New start agreed with the family last week; look again then.",
+)
+DECLINE_REASONS = (
+    "Planned operation and recovery; the school nurse is in touch every week.",
+    "Attendance has been full since the date in the letter.",
+    "Early help is already meeting the family; a letter would not help now.",
+    "The absences were a transport problem that is solved.",
+)
+PLACES = ("Room 4", "the library meeting room", "the head of year’s office", "the family room")
+TIMES = ("3.45pm", "8.30am", "4.15pm", "9am")
+WORDS = {
+    "conversation": ("Worried about a friendship; will tell us in the morning.", "Tired, late nights; bedtime agreed.", ""),
+    "call": ("Mum knew; will ring on the first day from now on.", "Asthma; inhaler plan to be updated.", ""),
+    "meeting": ("Barriers talked through, three actions agreed.", "Breakfast club from Monday, check-in with the tutor.", ""),
+}
+POSTING_WEEKDAY = 3
+"""The post goes on Thursdays; in a short week on its last school day."""
+
+
+def one_of(values: tuple[str, ...], *key: object) -> str:
+    return values[number(len(values), *key)]
+
+
+def number(below: int, *key: object) -> int:
+    """A fixed number from 0 up to ``below`` for a key: chance that comes out the same each time."""
+    return zlib.crc32(" ".join(map(str, key)).encode()) % below
+
+
+@dataclass
+class ScriptedStaff:
+    """The staff of one school over its year. ``render_from``: letters approved before it keep their words without a PDF."""
+
+    school: School
+    days: SchoolDays
+    render_from: dt.date
+    directory: StaffDirectory = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.directory = StaffDirectory.of(self.school, self.days.dates[0])
+        self.parents = _parents(self.school)
+        self.officer = self._held(Role.OFFICER)
+
+    def day(self, on: dt.date) -> None:
+        """One school day's work, before the night of ``on``."""
+        self._tasks(on)
+        self._letters(on)
+        if self._posts_on(on):
+            self._post(on)
+        release_due(now=at(on, 17), on=on, school=self.school)
+
+    def _held(self, role: str, year_group: int | None = None, form: str = "") -> StaffRole:
+        held = self.directory.who(role, year_group, form)
+        if held is None:
+            raise Refused(f"{self.school.name} has nobody in the role {role} or in one that stands in: see demo/workforce.py.")
+        return held
+
+    def _age(self, since: dt.date, on: dt.date) -> int:
+        """School days from one day to the other."""
+        return self.days.first_after(on) - self.days.first_after(since)
+
+    # --- conversations, calls, meetings ---------------------------------------------------------------------------------------------
+
+    def _tasks(self, on: dt.date) -> None:
+        waiting = Task.objects.filter(case__school=self.school, state=Task.State.OPEN)
+        for task in waiting.select_related(
+            "case__pupil", "case__school", "stage_record__version", "stage_record__case__school", "owner"
+        ):
+            if number(100, "stuck", task.pk) >= STUCK_IN_100.get(task.kind, 5):
+                self._work_on(task, on)
+
+    def _work_on(self, task: Task, on: dt.date) -> None:
+        set_on = task.stage_record.done_on or task.stage_record.proposed_on if task.stage_record else task.case.opened_on
+        first, last = TASK_DELAYS.get(task.kind, (2, 6))
+        wait = first + number(last - first + 1, "task", task.pk) + self._slowness(task.owner)
+        age = self._age(set_on, on)
+        tries_first = task.kind in ("call", "conversation") and number(100, "answer", task.pk) < NO_ANSWER_IN_100
+        if age >= wait:
+            self._record(task, on, _outcome(task))
+        elif tries_first and age == max(wait - 1, 1):
+            self._record(task, on, "no_answer")
+
+    def _record(self, task: Task, on: dt.date, outcome: str) -> None:
+        by = task.owner or self.officer.user
+        note = one_of(WORDS[task.kind], "note", task.pk) if outcome in ("spoke", "attended") and task.kind in WORDS else ""
+        parent = self.parents.get(task.case.pupil_id) if task.kind in ("conversation", "call", "meeting") else None
+        complete_task(
+            task=task,
+            by=by,
+            role=task.role,
+            on=on,
+            now=at(on, 15, number(60, task.pk)),
+            outcome=outcome,
+            note=note,
+            parent=parent,
+        )
+
+    def _slowness(self, person: User | None) -> int:
+        """Some take their time: up to three school days more."""
+        return (0, 0, 0, 1, 3)[number(5, "slow", person.email)] if person else 0
+
+    # --- letters ----------------------------------------------------------------------------------------------------------------------
+
+    def _letters(self, on: dt.date) -> None:
+        """Decides the letters whose time has come, all parents of one plan alike; approvals go together by who approves."""
+        waiting = Letter.objects.filter(school=self.school, state__in=WAITING)
+        approvals: dict[tuple[int, str], list[Letter]] = defaultdict(list)
+        for letter in waiting.select_related(
+            "case__pupil", "case__school", "school", "stage_record__case__school", "stage_record__version"
+        ):
+            approver = self._approver(letter, on)
+            if number(1000, "never", letter.planned_id) < 10 * NEVER_DECIDED_IN_100 or not self._due(letter, approver, on):
+                continue
+            if not self._held_or_declined(letter, approver, on):
+                self._fill(letter, approver, on)
+                approvals[approver.user_id, letter.approves].append(letter)
+        for (_, role), letters in approvals.items():
+            approver = self._approver(letters[0], on)
+            approve_letters(letters=letters, by=approver.user, role=role, now=at(on, 10), on=on, render=on >= self.render_from)
+
+    def _due(self, letter: Letter, approver: StaffRole, on: dt.date) -> bool:
+        if letter.held_until:
+            return on >= letter.held_until
+        return self._age(letter.drafted_on, on) >= 1 + number(4, "decide", letter.planned_id) + self._slowness(approver.user)
+
+    def _approver(self, letter: Letter, on: dt.date) -> StaffRole:
+        year_group, form = self._placement(letter.case.pupil_id, on)
+        return self._held(letter.approves, year_group, form)
+
+    def _placement(self, pupil_id: int, on: dt.date) -> tuple[int | None, str]:
+        if not hasattr(self, "_placements"):
+            found = Placement.objects.filter(
+                enrolment__school=self.school, starts__gte=self.days.dates[0] - dt.timedelta(days=10)
+            )
+            self._placements = {
+                pupil: (year, form) for pupil, year, form in found.values_list("enrolment__pupil", "year_group", "form")
+            }
+        return self._placements.get(pupil_id, (None, ""))
+
+    def _held_or_declined(self, letter: Letter, approver: StaffRole, on: dt.date) -> bool:
+        chance, now = number(100, "fate", letter.planned_id), at(on, 9, 40)
+        if chance < HOLD_IN_100 and letter.state == Letter.State.DRAFTED and not letter.held_until:
+            reason = one_of(HOLD_REASONS, "hold", letter.planned_id)
+            hold_letter(
+                letter=letter, until=self._in_days(on, 14), reason=reason, by=approver.user, role=letter.approves, now=now
+            )
+            return True
+        if HOLD_IN_100 <= chance < HOLD_IN_100 + DECLINE_IN_100:
+            reason = one_of(DECLINE_REASONS, "decline", letter.planned_id)
+            again = self._in_days(on, 28) if chance % 2 else None
+            decline_letter(letter=letter, reason=reason, ask_again_on=again, by=approver.user, role=letter.approves, now=now)
+            return True
+        return False
+
+    def _in_days(self, on: dt.date, days: int) -> dt.date:
+        """That many days later, or the first school day after."""
+        later = self.days.first_on_or_after(on + dt.timedelta(days=days))
+        return self.days.dates[min(later, len(self.days) - 1)]
+
+    def _fill(self, letter: Letter, approver: StaffRole, on: dt.date) -> None:
+        """What the wording asks for: when and where to meet, from when to when a period runs."""
+        asks = wording_for(letter.ruleset, letter.wording).head.asks
+        if not asks:
+            return
+        meeting, begins = self._in_days(on, 17 + number(4, "meet", letter.case_id)), self._in_days(on, 3)
+        known = {
+            "meeting_date": weekday_date(meeting),
+            "meeting_time": one_of(TIMES, "time", letter.case_id),
+            "meeting_place": one_of(PLACES, "place", letter.case_id),
+            "missed_meeting_date": full_date(self._in_days(on, -7)),
+            "missed_meeting_place": one_of(PLACES, "place", letter.case_id),
+            "period_from": full_date(begins),
+            "period_to": full_date(begins + dt.timedelta(days=28)),
+        }
+        fills = {name: known[name] for name in asks if name in known}
+        edit_letter(letter=letter, fills=fills, by=approver.user, role=letter.approves, now=at(on, 9, 30))
+
+    # --- the post ---------------------------------------------------------------------------------------------------------------------
+
+    def _posts_on(self, on: dt.date) -> bool:
+        """Thursdays; where the week has no Thursday at school, its last school day."""
+        day = self.days.index(on)
+        week = [
+            date.weekday()
+            for date, number in zip(self.days.dates, self.days.week, strict=True)
+            if number == self.days.week[day or 0]
+        ]
+        return on.weekday() == (POSTING_WEEKDAY if POSTING_WEEKDAY in week else week[-1])
+
+    def _post(self, on: dt.date) -> None:
+        """One print batch for all approved letters that go by post, taken to the post the same afternoon."""
+        who = {"by": self.officer.user, "role": str(Role.OFFICER)}
+        if Letter.objects.filter(school=self.school, state=Letter.State.APPROVED, channel=Letter.Channel.PRINT).exists():
+            batch = make_print_batch(school=self.school, now=at(on, 14), **who)
+            mark_posted(batch=batch, on=on, now=at(on, 15, 30), **who)
+
+    # --- the watch list ---------------------------------------------------------------------------------------------------------------
+
+    def see_to_watch_list(self, on: dt.date) -> None:
+        """Most entries of more than two weeks ago have been seen to."""
+        old = WatchEntry.objects.filter(school=self.school, state=WatchEntry.State.OPEN, opened_on__lt=on - dt.timedelta(days=14))
+        for entry in old.select_related("school"):
+            if number(100, "watch", entry.pk) < 80:
+                by = self._held(entry.role).user
+                close_watch_entry(
+                    entry=entry, by=by, role=entry.role, reason="Talked about with the family; noted.", now=at(on, 16)
+                )
+
+
+def _outcome(task: Task) -> str:
+    if task.kind in ("conversation", "call"):
+        return "spoke"
+    if task.kind == "meeting":
+        return "held_in_absence" if number(100, "came", task.pk) < HELD_IN_ABSENCE_IN_100 else "attended"
+    return "done"
+
+
+def _parents(school: School) -> dict[int, Parent]:
+    """The parent whom the school rings first, by pupil."""
+    links: Iterable[PupilParent] = PupilParent.objects.filter(pupil__enrolments__school=school, no_contact_from__isnull=True)
+    return {link.pupil_id: link.parent for link in sorted(links.select_related("parent"), key=lambda link: -link.priority)}  # type: ignore[attr-defined]
