@@ -64,6 +64,8 @@ def slow_figures(row: list[str], as_of: dt.date, ends: dt.date | None) -> dict[s
             if (day.half_term, day.term) == (past[-1].half_term, past[-1].term):
                 found["half_term_attended"] += attended
                 found["half_term_possible"] += possible
+                found["half_term_authorised"] += code.meaning == AUTHORISED
+                found["half_term_unauthorised"] += code.meaning == UNAUTHORISED
     return found
 
 

@@ -38,6 +38,12 @@ def test_a_year_begins_with_the_week_of_the_first_of_august() -> None:
     assert slot(dt.date(2026, 7, 31), "PM") == 52 * 10 + 9
 
 
+def test_the_one_day_that_no_row_has_room_for_opens_the_next_years() -> None:
+    assert academic_year_of(dt.date(2028, 7, 28)) == 2027
+    assert academic_year_of(dt.date(2028, 7, 31)) == 2028
+    assert slot(dt.date(2028, 7, 31), "AM") == 0
+
+
 @pytest.mark.parametrize("date", [dt.date(2025, 9, 6), dt.date(2025, 9, 7)])
 def test_a_weekend_has_no_slot(date: dt.date) -> None:
     with pytest.raises(ValueError, match="is not a weekday"):
