@@ -14,9 +14,9 @@ from escalation.adoption import adopt
 from escalation.models import Case, Event, NightRun, Period, PlannedLetter, StageRecord, Task, WatchEntry
 from escalation.night import run_night
 from letters.models import Letter
-from letters.night import whole_night
 from schools.queries import school_days
 from tests.cast import NOW, TODAY, Cast, assemble
+from tests.stories import away, days_from, present, run
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sqlite_too]
 
@@ -24,33 +24,6 @@ pytestmark = [pytest.mark.django_db, pytest.mark.sqlite_too]
 @pytest.fixture
 def cast() -> Cast:
     return assemble()
-
-
-def present(cast: Cast, until: dt.date = TODAY, **absences: dict[str, str]) -> None:
-    """Everybody on roll is present on every school day up to ``until``, but for ``absences``: pupil → {"2025-11-03": "O"} (whole days)."""
-    days = [date for date in school_days(cast.here, [2025]).dates if date <= until]
-    for name in ("imogen", "theo", "priya", "leaver", "newcomer"):
-        row: RegisterRow = getattr(cast, name)
-        marks = list(row.marks)
-        enrolment = row.enrolment
-        for date in days:
-            if enrolment.starts <= date and (enrolment.ends is None or date <= enrolment.ends):
-                code = absences.get(name, {}).get(date.isoformat())
-                marks[slot(date, "AM")], marks[slot(date, "PM")] = (code, code) if code else ("/", "\\")
-        RegisterRow.objects.filter(pk=row.pk).update(marks="".join(marks))
-
-
-def days_from(cast: Cast, first: str, count: int) -> list[dt.date]:
-    dates = school_days(cast.here, [2025]).dates
-    return [date for date in dates if date >= dt.date.fromisoformat(first)][:count]
-
-
-def away(cast: Cast, first: str, count: int, code: str = "O") -> dict[str, str]:
-    return {date.isoformat(): code for date in days_from(cast, first, count)}
-
-
-def run(cast: Cast, on: dt.date = TODAY, now: dt.datetime = NOW):
-    return whole_night(school=cast.here, on=on, now=now, today=on)
 
 
 def test_a_stage_with_a_letter_is_drafted_for_each_parent_who_may_be_written_to(cast: Cast) -> None:
