@@ -6,6 +6,7 @@ import html
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from unicodedata import bidirectional
 
 from django.template import Context, Template
 from django.utils.safestring import SafeString, mark_safe
@@ -18,7 +19,8 @@ from letters.markup import tidy, to_text
 _OPEN, _CLOSE, _PART = "\ue000", "\ue001", "\ue002"
 """Private-use characters around a gap while it is merged; they are taken out of whatever the facts hold."""
 _GAP = re.compile(f"{_OPEN}(.*?){_PART}(.*?){_CLOSE}")
-_NOT_TEXT = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ue000-\uf8ff\u202a-\u202e\u2066-\u2069]")
+_LEFT_TO_RIGHT_MARK = "\u200e"
+_NOT_TEXT = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ue000-\uf8ff\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 """Control, private-use and direction-override characters: none of them belongs in a name or a figure."""
 
 
@@ -102,8 +104,16 @@ def _list(lines: list[str]) -> SafeString:
 
 
 def clean(text: str) -> str:
-    """``text`` without control, private-use and direction-override characters, in one line."""
-    return " ".join(_NOT_TEXT.sub("", text).split())
+    """``text`` in one line without control, private-use and direction-override characters.
+
+    A name written from right to left is closed by a mark, so that a figure or a form after it stays on its right.
+    """
+    line = " ".join(_NOT_TEXT.sub("", text).split())
+    return line if line.isascii() or not _runs_leftwards(line) else f"{line}{_LEFT_TO_RIGHT_MARK}"
+
+
+def _runs_leftwards(text: str) -> bool:
+    return any(bidirectional(character) in ("R", "AL") for character in text)
 
 
 def _enclosed(wording: Wording, facts: LetterFacts) -> tuple[str, ...]:

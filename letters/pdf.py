@@ -1,8 +1,8 @@
 """The PDF of a letter: A4, tagged, valid PDF/UA-1 and PDF/A-2a at once, made from memory alone.
 
-WeasyPrint renders PDF/A-2a; the finisher then sets what it leaves out: the scope of table headers, and the PDF/UA identifier with its
-extension schema inside the metadata, which stay uncompressed. A character that no installed font can draw stops the letter.
-Nothing is fetched: the only addresses that resolve are those in the map that comes with the letter.
+WeasyPrint renders PDF/A-2a; the finisher then sets what it leaves out: the scope of table headers, the text of every glyph, and the
+PDF/UA identifier with its extension schema inside the metadata, which stay uncompressed. A character that no installed font can draw
+stops the letter. Nothing is fetched: the only addresses that resolve are those in the map that comes with the letter.
 """
 
 from __future__ import annotations
@@ -45,7 +45,8 @@ class MissingGlyphs(ValueError):
 
     def __init__(self, characters: str) -> None:
         named = ", ".join(f"{character} (U+{ord(character):04X})" for character in characters)
-        super().__init__(f"No installed font can print {named}. Install a font for this script (Debian: fonts-noto-core) and draft again.")
+        super().__init__(f"No installed font can print {named}. Install one that can and draft again "
+                         "(Debian: fonts-noto-core; for Chinese, Japanese and Korean fonts-noto-cjk).")
         self.characters = characters
 
 
@@ -122,6 +123,7 @@ def html_to_pdf(document: str, *, files: Mapping[str, bytes] | None = None) -> b
 def _finish(document: Document, pdf: pydyf.PDF, *, nudge: int) -> None:
     _refuse_missing_glyphs(document)
     _set_table_scopes(pdf)
+    _map_every_glyph(pdf)
     _declare_pdfua(pdf)
     if nudge:
         _nudge(pdf, nudge)
@@ -157,6 +159,13 @@ def _set_table_scopes(pdf: pydyf.PDF) -> None:
         if isinstance(item, pydyf.Dictionary) and item.get("S") == "/TH":
             in_head = parent(parent(item)).get("S") == "/THead"
             item["A"]["Scope"] = "/Column" if in_head else "/Row"
+
+
+def _map_every_glyph(pdf: pydyf.PDF) -> None:
+    """Let the later glyphs of a cluster (Indic and Khmer scripts have them) stand for a word joiner; WeasyPrint maps them to nothing."""
+    for item in pdf.objects:
+        if isinstance(item, pydyf.Stream) and b"begincmap" in item.stream:
+            item.stream = [part.replace(b"> <>", b"> <2060>") for part in item.stream]
 
 
 def _declare_pdfua(pdf: pydyf.PDF) -> None:

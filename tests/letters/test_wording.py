@@ -1,4 +1,4 @@
-"""The wordings: every letter of every ladder says what it must, in plain words, about this child and no other, and nothing that is a gap."""
+"""The wordings: every letter of every ladder says what it must, in plain words, about this child and no other."""
 
 from __future__ import annotations
 
@@ -35,7 +35,8 @@ YEAR = example_facts().year
 MADE_PUPILS: dict[str, LetterFacts] = {
     "example": example_facts(),
     "nothing but absence agreed": example_facts(
-        child=Child("Bo", "Bo Li", "1A", "Year 1"), phase="primary", year=replace(YEAR, attended=99, authorised=7, unauthorised=0, no_reason=0)),
+        child=Child("Bo", "Bo Li", "1A", "Year 1"), phase="primary",
+        year=replace(YEAR, attended=99, authorised=7, unauthorised=0, no_reason=0)),
     "severe, no record of contact": example_facts(
         child=Child("Oluwaseun-Chukwuemeka", "Oluwaseun-Chukwuemeka Fitzgerald-Montgomery", "11XYZ"), contacts=(),
         year=Figures(dt.date(2025, 9, 3), dt.date(2026, 7, 17), possible=380, attended=150, authorised=30, unauthorised=200, no_reason=3)),
@@ -287,16 +288,20 @@ def test_seventeen_sessions_are_eight_and_a_half_days_or_about_42_lessons():
     assert "8½ days, or about 42 lessons" in text
 
 
-@pytest.mark.parametrize(("time", "shown"), [(dt.time(9), "9am"), (dt.time(12), "12 noon"), (dt.time(16, 10), "4.10pm"), (dt.time(0, 5), "12.05am")])
+@pytest.mark.parametrize(("time", "shown"), [
+    (dt.time(9), "9am"), (dt.time(12), "12 noon"), (dt.time(16, 10), "4.10pm"), (dt.time(0, 5), "12.05am"),
+])
 def test_a_time_reads_as_on_a_notice(time, shown):
     assert clock(time) == shown
 
 
-@pytest.mark.parametrize(("word", "number"), [("came", 1), ("missed", 1), ("wanted", 2), ("attendance", 3), ("authorised", 3), ("table", 2)])
+@pytest.mark.parametrize(("word", "number"), [
+    ("came", 1), ("missed", 1), ("wanted", 2), ("attendance", 3), ("authorised", 3), ("table", 2),
+])
 def test_syllables(word, number):
     assert syllables(word) == number
 
 
 def test_a_hard_text_has_a_high_grade():
-    hard = "<p>The establishment of individualised interventions necessitates comprehensive consideration of contributory circumstances.</p>"
+    hard = "<p>The establishment of individualised interventions necessitates comprehensive consideration of circumstances.</p>"
     assert reading_grade(hard) > 15
