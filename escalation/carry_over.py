@@ -70,5 +70,5 @@ def _record(loaded: LoadedSchool, case: Case, stage_id: str, on: dt.date, now: d
         decided_at=now,
         acts=stage.acts,
         approves=stage.approves or "",
-        reason=loaded.ruleset.carry_over.note,
+        reason=loaded.ruleset.carry_over.note if loaded.ruleset.carry_over else "",
     )

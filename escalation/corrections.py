@@ -22,13 +22,12 @@ WITHDRAWN_BECAUSE = "A mark was corrected, and on today's register this stage wo
 def hold_against_corrections(loaded: LoadedSchool, *, on: dt.date, now: dt.datetime) -> int:
     """Withdraws or flags what no longer has its ground; returns how many proposed stages were withdrawn. Two statements where nothing
     was corrected since the last night."""
-    last = (
-        NightRun.objects.filter(school=loaded.school, state=NightRun.State.DONE)
-        .order_by("-finished_at")
-        .values_list("finished_at")
-    )
-    changes = MarkChange.objects.filter(school=loaded.school, at__gt=last.first()[0]) if last else MarkChange.objects.none()
-    pupils = set(changes.values_list("row__enrolment__pupil_id", flat=True)) if last else set()
+    runs = NightRun.objects.filter(school=loaded.school, state=NightRun.State.DONE, started_at__isnull=False)
+    last = runs.order_by("-started_at").values_list("started_at", flat=True).first()
+    if last is None:
+        return 0
+    changes = MarkChange.objects.filter(school=loaded.school, at__gte=last)
+    pupils = set(changes.values_list("row__enrolment__pupil_id", flat=True))
     withdrawn = 0
     for record in [record for record in loaded.stages if record.case.pupil_id in pupils and _may_change(record)]:
         if not _still_holds(loaded, record):

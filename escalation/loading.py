@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
+from fractions import Fraction
 
 import numpy as np
 from django.db.models import Q
@@ -77,9 +78,9 @@ def _latest_of_each(records: Iterable[StageRecord]) -> list[StageRecord]:
 
 def _put_stage(state: CaseState, number: int, record: StageRecord, day: dt.date | None) -> None:
     states = StageRecord.State
-    done = record.done_on is not None and record.state in (states.DONE, states.CARRIED_OVER)
-    if done and (day is None or record.done_on < day):
-        state.mark_done(number, record.stage, record.done_on, carried=record.state == states.CARRIED_OVER)
+    done_on = record.done_on if record.state in (states.DONE, states.CARRIED_OVER) else None
+    if done_on and (day is None or done_on < day):
+        state.mark_done(number, record.stage, done_on, carried=record.state == states.CARRIED_OVER)
     elif day is not None and record.proposed_on >= day:
         return
     elif record.state == states.DECLINED:
@@ -89,7 +90,8 @@ def _put_stage(state: CaseState, number: int, record: StageRecord, day: dt.date 
 
 
 def _put_period(state: CaseState, number: int, period: Period, day: dt.date | None) -> None:
-    state.begin_period(number, period.stage, period.starts_on, period.weeks, period.target)
+    target = None if period.target is None else Fraction(period.target)
+    state.begin_period(number, period.stage, period.starts_on, period.weeks, target)
     if period.outcome and (day is None or period.ends_on < day):
         state.end_period(number, period.stage, period.ends_on, period.outcome)
 
@@ -150,6 +152,8 @@ def _cases(school: School, year: int, pupil_ids: list[int] | None) -> tuple[dict
     belongs = Q(case__school=school, case__year=year) if pupil_ids is None else Q(case__in=list(by_id))
     stages = list(StageRecord.objects.filter(belongs).order_by("pk"))
     periods = list(Period.objects.filter(belongs).order_by("starts_on", "pk"))
-    for part in (*stages, *periods):
-        part.case = by_id[part.case_id]
+    for record in stages:
+        record.case = by_id[record.case_id]
+    for period in periods:
+        period.case = by_id[period.case_id]
     return {case.pupil_id: case for case in by_id.values()}, stages, periods

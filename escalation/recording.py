@@ -224,6 +224,7 @@ class Recorder:
         ended, following, events = [], [], []
         for decision in decisions:
             end, case = decision.period, self._case(decision)
+            assert end is not None, "a decision about a period carries its end"
             period = known[case.pk, decision.id, dt.date.fromordinal(end.began)]
             period.outcome, period.possible, period.attended = end.outcome, end.possible, end.attended
             if period.pk:
@@ -284,7 +285,7 @@ def planned_letter(record: StageRecord, stage: Stage, action: Action, on: dt.dat
         case=record.case,
         stage_record=record,
         version=record.version,
-        letter=action.letter,
+        letter=action.letter or "",
         cause=f"stage {stage.id}",
         on=on,
         encloses=action.encloses or "",

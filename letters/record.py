@@ -231,14 +231,17 @@ class Record:
         ruleset = ruleset_of(planned.version)
         if expectation := ruleset.parameters.get("school_expectation"):
             found["expected"] = expectation.value
-        ends = [leaf for rule in ruleset.recovery for leaf in leaves(rule.condition) if _is_return_to_a_percentage(leaf)]
+        ends = [limit for rule in ruleset.recovery for leaf in leaves(rule.condition) for limit in _return_to_a_percentage(leaf)]
         if ends:
-            found["recovery"] = ends[0].threshold
+            found["recovery"] = ends[0]
         return found
 
 
-def _is_return_to_a_percentage(leaf: Leaf) -> bool:
-    return isinstance(leaf, Comparison) and leaf.measure == "percent" and leaf.op in ("at_least", "more_than")
+def _return_to_a_percentage(leaf: Leaf) -> list[int | float]:
+    """The threshold of a comparison that a % rises to; empty for any other."""
+    if isinstance(leaf, Comparison) and leaf.measure == "percent" and leaf.op in ("at_least", "more_than"):
+        return [leaf.threshold]
+    return []
 
 
 def _person(held: StaffRole | None) -> Person:

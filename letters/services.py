@@ -112,7 +112,14 @@ def withdraw_without_ground(*, now: dt.datetime, school: School | None = None) -
     if school:
         letters = letters.filter(school=school)
     return sum(
-        _move(letter, Letter.State.WITHDRAWN, by=None, role="", now=now, reason=letter.stage_record.reason)
+        _move(
+            letter,
+            Letter.State.WITHDRAWN,
+            by=None,
+            role="",
+            now=now,
+            reason=letter.stage_record.reason if letter.stage_record else "",
+        )
         for letter in letters.select_related("stage_record")
     )
 

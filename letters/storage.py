@@ -41,5 +41,5 @@ class DatabaseStorage(Storage):
     def size(self, name: str) -> int:
         return int(self._row(name).size)
 
-    def url(self, name: str) -> str:
+    def url(self, name: str | None) -> str:
         return reverse("desk:file", args=[name])

@@ -9,6 +9,7 @@ import datetime as dt
 from dataclasses import dataclass
 from functools import cached_property
 
+from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
 
@@ -41,14 +42,14 @@ ACTS: dict[str, tuple[frozenset[str], str]] = {
 
 @dataclass(frozen=True)
 class Scope:
-    user: User
+    user: User | AnonymousUser
     on: dt.date
     roles: tuple[StaffRole, ...]
 
     @classmethod
-    def of(cls, user: User, on: dt.date) -> Scope:
-        """The scope of a signed-in person on a day; of a disabled one, nothing."""
-        if not user.is_authenticated or not user.is_active:
+    def of(cls, user: User | AnonymousUser, on: dt.date) -> Scope:
+        """The scope of a signed-in person on a day; of a stranger or a disabled account, nothing."""
+        if not isinstance(user, User) or not user.is_active:
             return cls(user, on, ())
         in_force = StaffRole.objects.filter(user=user, starts__lte=on).filter(Q(ends__isnull=True) | Q(ends__gte=on))
         return cls(user, on, tuple(in_force.select_related("school", "group")))
