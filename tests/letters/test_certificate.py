@@ -52,7 +52,8 @@ def test_totals_count_each_session_once():
 def test_the_totals_table_adds_up_in_words():
     text = to_text(certificate(marks("/ \\", "L \\", "I I", "O N", "V Y3", "U \\")))
     for line in ("Possible 11 100%", "In school 6 54.5%", "Of these: late, before the register closed 1",
-                 "Absence that we agreed (authorised) 2", "Absence that was not agreed (unauthorised) 3", "Of these: no reason known yet 1"):
+                 "Absence that we agreed (authorised) 2", "Absence that was not agreed (unauthorised) 3",
+                 "Of these: no reason known yet 1"):
         assert line in text
     assert "1 session more could not be attended" in text
 
