@@ -12,6 +12,7 @@ from attendance.codes import CODES
 from escalation.engine.conditions import (
     CASE_CONDITIONS,
     COUNTS,
+    MEASURES,
     NUMBERED_WINDOWS,
     OPERATORS,
     PERCENTAGES,
@@ -204,6 +205,8 @@ class _Checker:
 
     def _comparison(self, place: Place, condition: dict, before: int) -> Iterator[Fault]:
         measure = condition["measure"]
+        if measure not in MEASURES:
+            return
         stated = [op for op in OPERATORS if condition.get(op) is not None]
         if len(stated) != 1:
             yield self._fault(place, f"expected exactly one of {', '.join(OPERATORS)}, found {len(stated)}.")

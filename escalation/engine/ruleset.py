@@ -214,12 +214,12 @@ def parse_ruleset(text: str, source: str) -> Ruleset:
     """The ruleset in ``text``; ``source`` is the name that faults are reported under."""
     read = read_source(text, source)
     if not isinstance(read.data, dict):
-        raise RulesetError([read.fault((), "a ruleset begins with 'key:' and 'name:'; this file has none.")])
+        raise RulesetError([*read.faults, read.fault((), "a ruleset begins with 'key:' and 'name:'; this file has none.")])
+    faults = read.faults + cross_faults(read)
     try:
         spec = RulesetSpec.model_validate(read.data)
     except ValidationError as error:
-        raise RulesetError(_distinct(_shape_faults(read, error) + cross_faults(read))) from error
-    faults = cross_faults(read)
+        raise RulesetError(_distinct(_shape_faults(read, error) + faults)) from error
     if faults:
         raise RulesetError(faults)
     return _Builder(spec).ruleset(source, text)

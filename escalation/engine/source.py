@@ -47,12 +47,13 @@ class RulesetError(ValueError):
 
 @dataclass(slots=True)
 class Source:
-    """A file's plain data, and the line of each place in it."""
+    """A file's plain data, the line of each place in it, and what was found wrong while reading."""
 
     file: str
     text: str
     data: object
     lines: dict[Place, int]
+    faults: list[Fault]
 
     def line(self, place: Place) -> int:
         """Line of the nearest place that the file has."""
@@ -65,7 +66,7 @@ class Source:
 
 
 def read_source(text: str, file: str) -> Source:
-    """Parse YAML; RulesetError with file and line where it is not plain YAML."""
+    """Parse YAML; RulesetError with file and line where it is not plain YAML. Lesser faults are kept in ``faults`` of what is returned."""
     if len(text) > LONGEST_FILE:
         raise RulesetError(
             [Fault(file, 0, (), f"the file has {len(text):,} characters; a ruleset has at most {LONGEST_FILE:,}.")]
@@ -80,9 +81,7 @@ def read_source(text: str, file: str) -> Source:
         raise RulesetError([Fault(file, 0, (), f"this is not readable as YAML: {str(error).splitlines()[0]}.")]) from error
     reader = _Reader(file)
     data = reader.plain(node, ()) if node is not None else None
-    if reader.faults:
-        raise RulesetError(reader.faults)
-    return Source(file, text, data, reader.lines)
+    return Source(file, text, data, reader.lines, reader.faults)
 
 
 def read_text(path: Path) -> str:
