@@ -2,16 +2,17 @@
 
 On PostgreSQL rows go by COPY into a temporary table and from there, in one statement, to where they belong; on the embedded database by
 ``executemany``. Either way the number of statements does not grow with the number of rows, and a row that is stored already as given is
-not written again. Table and column names come from the models, never from outside. Call inside a transaction.
+not written again. Table and column names come from the models, never from outside.
 """
 
 from __future__ import annotations
 
+import datetime as dt
 import itertools
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from django.db import connection, models
+from django.db import connection, models, transaction
 from django.db.backends.utils import CursorWrapper
 
 from attendance.models import RegisterRow
@@ -44,21 +45,32 @@ def upsert(
     table = _quote(model._meta.db_table)
     names = _list(columns)
     change = _on_conflict(table, key, [] if only_new else [column for column in columns if column not in key])
-    with connection.cursor() as cursor:
+    with transaction.atomic(savepoint=False), connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             incoming = _copied(cursor, f"SELECT {names} FROM {table}", rows)
             # in the order of the key, so that two writers cannot wait for each other
             cursor.execute(f"INSERT INTO {table} ({names}) SELECT {names} FROM {incoming} ORDER BY {_list(key)} {change}")
         else:
             places = ", ".join(["%s"] * len(columns))
-            cursor.executemany(f"INSERT INTO {table} ({names}) VALUES ({places}) {change}", list(rows))
+            cursor.executemany(f"INSERT INTO {table} ({names}) VALUES ({places}) {change}", _adapted(rows))
         return max(cursor.rowcount, 0)
+
+
+def insert(model: type[models.Model], *, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Appends rows to a table whose other columns, its number above all, the database fills in."""
+    table, names = _quote(model._meta.db_table), _list(columns)
+    with transaction.atomic(savepoint=False), connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            _copy(cursor, f"{table} ({names})", rows)
+        else:
+            places = ", ".join(["%s"] * len(columns))
+            cursor.executemany(f"INSERT INTO {table} ({names}) VALUES ({places})", _adapted(rows))
 
 
 def patch_rows(patches: Sequence[Patch]) -> int:
     """Changes stretches of register rows where they still read as ``was``; returns how many rows did. At most one patch a row."""
     table = _quote(RegisterRow._meta.db_table)
-    with connection.cursor() as cursor:
+    with transaction.atomic(savepoint=False), connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             columns = "SELECT 0::bigint AS row_id, 0::int AS start, ''::text AS was, ''::text AS becomes"
             incoming = _copied(cursor, columns, patches)
@@ -87,6 +99,12 @@ def _patch_one() -> str:
     )
 
 
+def _adapted(rows: Iterable[Sequence[Any]]) -> list[list[Any]]:
+    """Dates and times as Django stores them in the embedded database."""
+    adapt = connection.ops.adapt_unknown_value
+    return [[adapt(value) if isinstance(value, dt.date) else value for value in row] for row in rows]
+
+
 def _substitution(patch: Patch) -> tuple[Any, ...]:
     length = len(patch.was)
     return (patch.start, patch.becomes, patch.start + length + 1, patch.row_id, patch.start + 1, length, patch.was)
@@ -96,10 +114,14 @@ def _copied(cursor: CursorWrapper, columns: str, rows: Iterable[Sequence[Any]]) 
     """Name of a temporary table, gone with the transaction, that holds the rows."""
     name = f"incoming_{next(_numbers)}"
     cursor.execute(f"CREATE TEMPORARY TABLE {name} ON COMMIT DROP AS {columns} WITH NO DATA")
-    with cursor.copy(f"COPY {name} FROM STDIN") as copy:
+    _copy(cursor, name, rows)
+    return name
+
+
+def _copy(cursor: CursorWrapper, target: str, rows: Iterable[Sequence[Any]]) -> None:
+    with cursor.copy(f"COPY {target} FROM STDIN") as copy:
         for row in rows:
             copy.write_row(row)
-    return name
 
 
 def _on_conflict(table: str, key: Sequence[str], others: Sequence[str]) -> str:

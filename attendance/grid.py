@@ -23,7 +23,7 @@ EMPTY_ROW = NO_MARK * SLOTS
 def academic_year_of(date: dt.date) -> int:
     """2025 for every day from 1 August 2025 to 31 July 2026.
 
-    A 31 July that is a Monday 53 weeks after the first one (in 2028, not before) opens the next year's row: no school is open then.
+    A 31 July that is a Monday 53 weeks after the first one (2028 has the next) opens the next year's row: no school is open then.
     """
     year = date.year if date.month >= 8 else date.year - 1
     return year if (date - first_monday(year)).days < 7 * WEEKS else year + 1

@@ -223,15 +223,18 @@ class Comparison:
     def unchanged(self) -> int:
         return int((self.wanted != _NOTHING).sum() - self.new.sum() - self.changed.sum())
 
-    def changes(self) -> Iterator[tuple[int, dt.date, str, str, str]]:
+    @cached_property
+    def changes(self) -> list[tuple[int, dt.date, str, str, str]]:
         """(position, date, session, stored code, wanted code) of every changed mark."""
-        for position, place in np.argwhere(self.changed).tolist():
-            date, session = session_of(self.keys[position][1], place)
-            yield position, date, session, self._code(self.stored, position, place), self._code(self.wanted, position, place)
-
-    @staticmethod
-    def _code(grid: np.ndarray, position: int, place: int) -> str:
-        return code_of(chr(grid[position, place]))
+        return [
+            (
+                position,
+                *session_of(self.keys[position][1], place),
+                code_of(chr(self.stored[position, place])),
+                code_of(chr(self.wanted[position, place])),
+            )
+            for position, place in np.argwhere(self.changed).tolist()
+        ]
 
 
 _NOTHING = ord(NO_MARK)
@@ -331,7 +334,7 @@ def _conflicts(school: School, comparison: Comparison) -> list[Conflict]:
     by_hand = _changed_by_hand(school, {year for _, year in comparison.keys})
     return [
         Conflict(comparison.keys[position][0], date, session, stored, wanted)
-        for position, date, session, stored, wanted in comparison.changes()
+        for position, date, session, stored, wanted in comparison.changes
         if (int(comparison.row_ids[position]), date, session) in by_hand
     ]
 

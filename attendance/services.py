@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 import numpy as np
@@ -123,8 +124,8 @@ def _unless_overtaken(enter: Callable[[], Result]) -> Result:
 
 def _enter(batch: ImportBatch, comparison: Comparison, role: str) -> Comparison:
     """Writes what is new or changed, with its history, the batch and the audit row; returns the comparison with all its register rows."""
-    comparison = _with_rows(batch.school, comparison)
-    patches = _patches(comparison)
+    comparison, made = _with_rows(batch.school, comparison)
+    patches = _patches(comparison, leave_out=made)
     if patches and bulk.patch_rows(patches) != len(patches):
         raise _Overtaken
     batch.new, batch.changed, batch.unchanged = int(comparison.new.sum()), int(comparison.changed.sum()), comparison.unchanged
@@ -132,36 +133,41 @@ def _enter(batch: ImportBatch, comparison: Comparison, role: str) -> Comparison:
     if batch.latest_date is None:
         batch.latest_date = _latest_date(comparison)
     batch.save(force_insert=True)
-    MarkChange.objects.bulk_create(_changes(batch, comparison, role))
+    _keep_changes(batch, comparison, role)
     counts = {name: getattr(batch, name) for name in ("rows", "new", "changed", "unchanged", "refused")}
     audit.record(action="marks read in", subject=batch, by=batch.by, role=role, at=batch.at, school=batch.school, detail=counts)
     return comparison
 
 
-def _with_rows(school: School, comparison: Comparison) -> Comparison:
-    """Makes the register rows that are missing."""
-    if comparison.row_ids.all():
-        return comparison
-    missing = [key for key, row_id in zip(comparison.keys, comparison.row_ids, strict=True) if not row_id]
-    _make_rows(school, missing)
-    return compare(school, comparison.keys, comparison.wanted)
+def _with_rows(school: School, comparison: Comparison) -> tuple[Comparison, np.ndarray]:
+    """Makes the register rows that are missing, their marks in them; (the comparison with all row ids, bool[rows]: made here)."""
+    missing = comparison.row_ids == 0
+    if not missing.any():
+        return comparison, missing
+    positions = np.flatnonzero(missing).tolist()
+    made = _make_rows(school, [(comparison.keys[at], _text(comparison.wanted[at])) for at in positions])
+    if made != len(positions):
+        raise _Overtaken
+    now = compare(school, comparison.keys, comparison.wanted)
+    return replace(comparison, row_ids=now.row_ids), missing
 
 
-def _make_rows(school: School, keys: Iterable[tuple[int, int]]) -> None:
-    bulk.upsert(
+def _make_rows(school: School, rows: Iterable[tuple[tuple[int, int], str]]) -> int:
+    """Inserts register rows, given as ((enrolment id, year), marks), where there is none yet; returns how many."""
+    return bulk.upsert(
         RegisterRow,
         key=["enrolment_id", "year"],
         columns=["enrolment_id", "year", "school_id", "marks"],
-        rows=[(enrolment, year, school.pk, EMPTY_ROW) for enrolment, year in keys],
+        rows=[(*key, school.pk, marks) for key, marks in rows],
         only_new=True,
     )
 
 
-def _patches(comparison: Comparison) -> list[bulk.Patch]:
-    """One stretch for each row that changes: from its first slot that does to its last."""
+def _patches(comparison: Comparison, leave_out: np.ndarray) -> list[bulk.Patch]:
+    """One stretch for each row that changes, but for those left out: from its first slot that does to its last."""
     to_write = comparison.new | comparison.changed
     amended = np.where(to_write, comparison.wanted, comparison.stored)
-    rows = np.flatnonzero(to_write.any(axis=1))
+    rows = np.flatnonzero(to_write.any(axis=1) & ~leave_out)
     first = to_write[rows].argmax(axis=1)
     last = SLOTS - to_write[rows, ::-1].argmax(axis=1)
     return [
@@ -192,23 +198,23 @@ def _latest_date(comparison: Comparison) -> dt.date | None:
     return max(dates, default=None)
 
 
-def _changes(batch: ImportBatch, comparison: Comparison, role: str) -> list[MarkChange]:
-    return [
-        MarkChange(
-            row_id=int(comparison.row_ids[position]),
-            school=batch.school,
-            date=date,
-            session=session,
-            original=original,
-            amended=amended,
-            reason=BY_IMPORT,
-            by=batch.by,
-            role=role,
-            batch=batch,
-            at=batch.at,
-        )
-        for position, date, session, original, amended in comparison.changes()
-    ]
+def _keep_changes(batch: ImportBatch, comparison: Comparison, role: str) -> None:
+    """Appends the history of the batch's changed marks."""
+    if not comparison.changes:
+        return
+    made = {
+        "school_id": batch.school.pk,
+        "reason": BY_IMPORT,
+        "by_id": batch.by_id,
+        "role": role,
+        "batch_id": batch.pk,
+        "at": batch.at,
+    }
+    bulk.insert(
+        MarkChange,
+        columns=["row_id", "date", "session", "original", "amended", *made],
+        rows=[(int(comparison.row_ids[position]), *change, *made.values()) for position, *change in comparison.changes],
+    )
 
 
 def _enter_details(comparison: Comparison, details: Mapping[tuple[int, dt.date, str], Detail]) -> None:
@@ -218,7 +224,7 @@ def _enter_details(comparison: Comparison, details: Mapping[tuple[int, dt.date, 
         (row_of[enrolment, academic_year_of(date)], date, session): detail
         for (enrolment, date, session), detail in details.items()
     }
-    _drop_details({(int(comparison.row_ids[at]), date, session) for at, date, session, _, _ in comparison.changes()} - set(given))
+    _drop_details({(int(comparison.row_ids[at]), date, session) for at, date, session, _, _ in comparison.changes} - set(given))
     if given:
         bulk.upsert(
             MarkDetail,
@@ -345,7 +351,7 @@ def refresh_figures(*, school: School, as_of: dt.date) -> int:
 def store_figures(*, school: School, days: SchoolDays, enrolled: Sequence[Enrolled], marks: np.ndarray, as_of: dt.date) -> int:
     """Computes and stores the figures of these pupils as of a day; only what differs is written. Returns how many pupils' were.
 
-    ``enrolled`` and ``marks`` as ``queries.school_matrix`` gives them, the latest year being that of ``as_of``. Call in a transaction.
+    ``enrolled`` and ``marks`` as ``queries.school_matrix`` gives them, the latest year being that of ``as_of``.
     """
     row_ids = _row_ids(school, enrolled, academic_year_of(as_of))
     computed = figures.compute(days, marks, as_of=as_of, ends=[pupil.ends for pupil in enrolled])
@@ -360,7 +366,7 @@ def store_figures(*, school: School, days: SchoolDays, enrolled: Sequence[Enroll
 
 def _row_ids(school: School, enrolled: Sequence[Enrolled], year: int) -> list[int]:
     """The register rows of the pupils, made where they are missing."""
-    missing = [(pupil.enrolment_id, year) for pupil in enrolled if pupil.row_id is None]
+    missing = [((pupil.enrolment_id, year), EMPTY_ROW) for pupil in enrolled if pupil.row_id is None]
     if not missing:
         return [pupil.row_id for pupil in enrolled if pupil.row_id is not None]
     _make_rows(school, missing)
