@@ -28,11 +28,11 @@ def hold_against_corrections(loaded: LoadedSchool, *, on: dt.date, now: dt.datet
         return 0
     changes = MarkChange.objects.filter(school=loaded.school, at__gte=last)
     pupils = set(changes.values_list("row__enrolment__pupil_id", flat=True))
-    withdrawn = 0
-    for record in [record for record in loaded.stages if record.case.pupil_id in pupils and _may_change(record)]:
-        if not _still_holds(loaded, record):
-            withdrawn += _take_back(record, on=on, now=now)
-    return withdrawn
+    if not pupils:
+        return 0
+    records = StageRecord.objects.filter(case__school=loaded.school, case__year=loaded.year, case__pupil__in=pupils)
+    lost = [record for record in records.select_related("case") if _may_change(record) and not _still_holds(loaded, record)]
+    return sum(_take_back(record, on=on, now=now) for record in lost)
 
 
 def _may_change(record: StageRecord) -> bool:
@@ -46,7 +46,7 @@ def _still_holds(loaded: LoadedSchool, record: StageRecord) -> bool:
     number = loaded.by_pupil.get(record.case.pupil_id)
     if number is None or not any(stage.id == record.stage for stage in loaded.ruleset.stages):
         return True
-    state = loaded.state_before(record.proposed_on, without=record)
+    state = loaded.state_before(record.proposed_on, without=record.pk)
     judge = judge_for(loaded.register, loaded.ruleset, loaded.national, state, record.proposed_on)
     rows = np.array([number])
     stage = loaded.ruleset.stage(record.stage)

@@ -8,10 +8,11 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
+from decimal import Decimal
 from fractions import Fraction
+from typing import NamedTuple
 
 import numpy as np
-from django.db.models import Q
 
 from attendance.grid import academic_year_of
 from attendance.queries import Enrolled, school_matrix
@@ -26,9 +27,37 @@ from schools.queries import school_days
 from schools.schooldays import SchoolDays
 
 
+class StageFacts(NamedTuple):
+    """What the engine wants of a stage record."""
+
+    pk: int
+    case_id: int
+    pupil_id: int
+    stage: str
+    state: str
+    proposed_on: dt.date
+    done_on: dt.date | None
+    ask_again_on: dt.date | None
+
+
+class PeriodFacts(NamedTuple):
+    """What the engine wants of a plan or period; ``target`` in %, None for "improve"."""
+
+    pk: int
+    case_id: int
+    pupil_id: int
+    stage: str
+    starts_on: dt.date
+    weeks: int
+    ends_on: dt.date
+    target: Decimal | None
+    outcome: str
+
+
 @dataclass
 class LoadedSchool:
-    """A school on a day. Row number ``i`` of the register is ``enrolled[i]``; ``cases``, ``stages`` and ``periods`` are of the year."""
+    """A school on a day. Row number ``i`` of the register is ``enrolled[i]``; ``cases`` (case by pupil), ``stages`` and ``periods`` are
+    of the year, as bare facts: a night reads thousands and writes few."""
 
     school: School
     on: dt.date
@@ -39,9 +68,9 @@ class LoadedSchool:
     national: Ruleset
     register: Register
     enrolled: list[Enrolled]
-    cases: dict[int, Case]
-    stages: list[StageRecord]
-    periods: list[Period]
+    cases: dict[int, int]
+    stages: list[StageFacts]
+    periods: list[PeriodFacts]
     memories: dict[int, dict[str, dict[str, str]]]
     state: CaseState = field(init=False)
 
@@ -49,15 +78,15 @@ class LoadedSchool:
         self.by_pupil = {pupil.pupil_id: number for number, pupil in enumerate(self.enrolled)}
         self.state = self.state_before(None)
 
-    def state_before(self, day: dt.date | None, *, without: StageRecord | None = None) -> CaseState:
-        """The cases as the engine sees them; with ``day``, as they stood before it, and ``without`` the record that is being looked at."""
+    def state_before(self, day: dt.date | None, *, without: int | None = None) -> CaseState:
+        """The cases as the engine sees them; with ``day``, as they stood before it; ``without`` leaves one record (by number) out."""
         state = new_state(len(self.enrolled), self.ruleset, self.national)
         for record in _latest_of_each(self.stages):
-            number = self.by_pupil.get(record.case.pupil_id)
-            if number is not None and record != without and record.stage in state.position:
+            number = self.by_pupil.get(record.pupil_id)
+            if number is not None and record.pk != without and record.stage in state.position:
                 _put_stage(state, number, record, day)
         for period in self.periods:
-            number = self.by_pupil.get(period.case.pupil_id)
+            number = self.by_pupil.get(period.pupil_id)
             if number is not None and period.stage in state.position and (day is None or period.starts_on < day):
                 _put_period(state, number, period, day)
         for number, pupil in enumerate(self.enrolled):
@@ -67,16 +96,16 @@ class LoadedSchool:
         return state
 
 
-def _latest_of_each(records: Iterable[StageRecord]) -> list[StageRecord]:
+def _latest_of_each(records: Iterable[StageFacts]) -> list[StageFacts]:
     """A stage that was declined and came again counts as it stands now."""
-    latest: dict[tuple[int, str], StageRecord] = {}
+    latest: dict[tuple[int, str], StageFacts] = {}
     for record in records:
         if record.state != StageRecord.State.WITHDRAWN:
             latest[record.case_id, record.stage] = record
     return list(latest.values())
 
 
-def _put_stage(state: CaseState, number: int, record: StageRecord, day: dt.date | None) -> None:
+def _put_stage(state: CaseState, number: int, record: StageFacts, day: dt.date | None) -> None:
     states = StageRecord.State
     done_on = record.done_on if record.state in (states.DONE, states.CARRIED_OVER) else None
     if done_on and (day is None or done_on < day):
@@ -89,7 +118,7 @@ def _put_stage(state: CaseState, number: int, record: StageRecord, day: dt.date 
         state.mark_proposed(number, record.stage)
 
 
-def _put_period(state: CaseState, number: int, period: Period, day: dt.date | None) -> None:
+def _put_period(state: CaseState, number: int, period: PeriodFacts, day: dt.date | None) -> None:
     target = None if period.target is None else Fraction(period.target)
     state.begin_period(number, period.stage, period.starts_on, period.weeks, target)
     if period.outcome and (day is None or period.ends_on < day):
@@ -144,16 +173,21 @@ def _on_roll(days: SchoolDays, enrolled: list[Enrolled]) -> tuple[np.ndarray, np
     return np.maximum(starts[:, None], first[None, :]), np.minimum(ends[:, None], last[None, :])
 
 
-def _cases(school: School, year: int, pupil_ids: list[int] | None) -> tuple[dict[int, Case], list[StageRecord], list[Period]]:
+def _cases(school: School, year: int, pupil_ids: list[int] | None) -> tuple[dict[int, int], list[StageFacts], list[PeriodFacts]]:
+    """Case by pupil, stage records in the order in which they were made, periods in order of time. Two statements."""
     cases = Case.objects.filter(school=school, year=year)
+    periods = Period.objects.filter(case__school=school, case__year=year)
     if pupil_ids is not None:
-        cases = cases.filter(pupil__in=pupil_ids)
-    by_id = {case.pk: case for case in cases}
-    belongs = Q(case__school=school, case__year=year) if pupil_ids is None else Q(case__in=list(by_id))
-    stages = list(StageRecord.objects.filter(belongs).order_by("pk"))
-    periods = list(Period.objects.filter(belongs).order_by("starts_on", "pk"))
-    for record in stages:
-        record.case = by_id[record.case_id]
-    for period in periods:
-        period.case = by_id[period.case_id]
-    return {case.pupil_id: case for case in by_id.values()}, stages, periods
+        cases, periods = cases.filter(pupil__in=pupil_ids), periods.filter(case__pupil__in=pupil_ids)
+    joined = cases.order_by("stages").values_list(*[_STAGE_COLUMNS.get(name, f"stages__{name}") for name in StageFacts._fields])
+    rows = [StageFacts(*row) for row in joined]
+    found = periods.order_by("starts_on", "pk").values_list(*[_PERIOD_COLUMNS.get(name, name) for name in PeriodFacts._fields])
+    return (
+        {row.pupil_id: row.case_id for row in rows},
+        [row for row in rows if row.pk is not None],
+        [PeriodFacts(*row) for row in found],
+    )
+
+
+_STAGE_COLUMNS = {"pk": "stages__pk", "case_id": "pk", "pupil_id": "pupil_id"}
+_PERIOD_COLUMNS = {"pupil_id": "case__pupil_id"}

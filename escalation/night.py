@@ -61,32 +61,30 @@ def last_school_day(school: School, on: dt.date) -> dt.date | None:
     return None if number is None else days.dates[number]
 
 
-def claim(school: School, on: dt.date, now: dt.datetime) -> NightRun | None:
-    """The night's row, leased to the caller; None where another worker holds it."""
-    run, _ = NightRun.objects.get_or_create(school=school, on=on)
+def claim(school: School, on: dt.date, now: dt.datetime) -> bool:
+    """Leases the night's row to the caller; False where another worker holds it."""
+    NightRun.objects.bulk_create([NightRun(school=school, on=on)], ignore_conflicts=True)
     free = Q(claimed_until__isnull=True) | Q(claimed_until__lt=now)
-    claimed = NightRun.objects.filter(free, pk=run.pk).update(claimed_until=now + LEASE)
-    return run if claimed else None
+    return bool(NightRun.objects.filter(free, school=school, on=on).update(claimed_until=now + LEASE))
 
 
 def run_night(*, school: School, on: dt.date, now: dt.datetime) -> NightReport:
     """The night of ``school`` for the school day ``on``. Never raises for one school's fault: the report and the row say what happened."""
     report = NightReport(school.urn, school.name, on)
     began = time.perf_counter()
-    run = claim(school, on, now)
-    if run is None:
+    if not claim(school, on, now):
         report.skipped.append("Another worker is running this night; nothing was done twice.")
         return report
     try:
         with transaction.atomic():
             state = _run(school, on, now, report)
             report.seconds = round(time.perf_counter() - began, 3)
-            _keep(run, state, report, now)
+            _keep(school, on, state, report, now)
     except Exception as fault:
         log.exception("night of school %s for %s failed", school.urn, on)
         report.errors.append(_in_words(fault))
         report.proposed = report.drafted = report.withdrawn = report.watched = 0
-        _keep(run, NightRun.State.FAILED, report, now)
+        _keep(school, on, NightRun.State.FAILED, report, now)
     return report
 
 
@@ -108,9 +106,9 @@ def _run(school: School, on: dt.date, now: dt.datetime, report: NightReport) -> 
     if missing := missing_register(loaded, on):
         report.skipped.append(missing)
         return NightRun.State.PUT_OFF
-    carry_over_from_last_year(loaded, on=on, now=now)
+    carried = carry_over_from_last_year(loaded, on=on, now=now)
     report.withdrawn = hold_against_corrections(loaded, on=on, now=now)
-    if report.withdrawn:
+    if carried or report.withdrawn:
         loaded = load_school(school, on)
     store_figures(school=school, days=loaded.days, enrolled=loaded.enrolled, marks=loaded.register.marks, as_of=on)
     decisions = evaluate(loaded.register, loaded.ruleset, loaded.national, loaded.state, on)
@@ -135,10 +133,10 @@ def missing_register(loaded: LoadedSchool, on: dt.date) -> str:
     return ""
 
 
-def _keep(run: NightRun, state: str, report: NightReport, now: dt.datetime) -> None:
+def _keep(school: School, on: dt.date, state: str, report: NightReport, now: dt.datetime) -> None:
     """The run's report; what a second run adds to the first one's counts is nothing."""
     finished = now + dt.timedelta(seconds=report.seconds)
-    NightRun.objects.filter(pk=run.pk).update(
+    NightRun.objects.filter(school=school, on=on).update(
         state=state,
         claimed_until=None,
         started_at=now,

@@ -78,9 +78,9 @@ class Recorder:
             school, year = self.loaded.school, self.loaded.year
             made = [Case(pupil_id=pupil_id, school=school, year=year, opened_on=self.on) for pupil_id in missing]
             Case.objects.bulk_create(made, ignore_conflicts=True)
-            cases.update({case.pupil_id: case for case in Case.objects.filter(school=school, year=year, pupil__in=missing)})
+            cases.update(Case.objects.filter(school=school, year=year, pupil__in=missing).values_list("pupil", "pk"))
 
-    def _case(self, decision: Decision) -> Case:
+    def _case(self, decision: Decision) -> int:
         return self.loaded.cases[self.loaded.enrolled[decision.pupil].pupil_id]
 
     @cached_property
@@ -118,7 +118,7 @@ class Recorder:
         stage = self._stage(decision.id)
         band = self.loaded.ruleset.band(stage)
         return StageRecord(
-            case=self._case(decision),
+            case_id=self._case(decision),
             version=self.loaded.version,
             stage=stage.id,
             name=stage.name,
@@ -135,7 +135,7 @@ class Recorder:
         stage = self._stage(stage_id)
         band = self.loaded.ruleset.band(stage)
         return StageRecord(
-            case=self._case(decision),
+            case_id=self._case(decision),
             version=self.loaded.version,
             stage=stage.id,
             name=stage.name,
@@ -152,7 +152,7 @@ class Recorder:
         stage = self._stage(decision.id)
         return [
             Task(
-                case=record.case,
+                case_id=record.case_id,
                 stage_record=record,
                 kind=action.kind,
                 title=task_title(action, stage),
@@ -169,7 +169,7 @@ class Recorder:
 
     def _event(self, record: StageRecord, text: str) -> Event:
         return Event(
-            case=record.case,
+            case_id=record.case_id,
             kind="stage",
             on=self.on,
             at=self.now,
@@ -202,11 +202,11 @@ class Recorder:
         for decision in decisions:
             rule, case = rules[decision.id], self._case(decision)
             why = " ".join(sentence(reason, f"“{rule.name}”") for reason in decision.because)
-            events.append(Event(case=case, kind="recovery", on=self.on, at=self.now, text=f"{rule.name}. {why}".strip()))
+            events.append(Event(case_id=case, kind="recovery", on=self.on, at=self.now, text=f"{rule.name}. {why}".strip()))
             if rule.letter:
                 letters.append(
                     PlannedLetter(
-                        case=case,
+                        case_id=case,
                         version=self.loaded.version,
                         letter=rule.letter,
                         cause=f"recovery {rule.id}",
@@ -220,30 +220,30 @@ class Recorder:
 
     def _periods(self, decisions: list[Decision]) -> None:
         """Outcomes of periods that ended, and the ones that follow at once; a chain that ended in one go is walked in order."""
-        known = {(period.case_id, period.stage, period.starts_on): period for period in self.loaded.periods}
-        ended, following, events = [], [], []
-        for decision in decisions:
-            end, case = decision.period, self._case(decision)
-            assert end is not None, "a decision about a period carries its end"
-            period = known[case.pk, decision.id, dt.date.fromordinal(end.began)]
+        if not decisions:
+            return
+        numbers = {(period.case_id, period.stage, period.starts_on): period.pk for period in self.loaded.periods}
+        ends = [(decision, decision.period) for decision in decisions if decision.period]
+        keys = [(self._case(decision), decision.id, dt.date.fromordinal(end.began)) for decision, end in ends]
+        stored = Period.objects.in_bulk([numbers[key] for key in keys if key in numbers])
+        known = {(period.case_id, period.stage, period.starts_on): period for period in stored.values()}
+        following: list[Period] = []
+        for key, (_, end) in zip(keys, ends, strict=True):
+            period = known[key]
             period.outcome, period.possible, period.attended = end.outcome, end.possible, end.attended
-            if period.pk:
-                ended.append(period)
             if end.outcome != Period.Outcome.MISSED:
                 follower = _follower(period)
-                known[case.pk, decision.id, follower.starts_on] = follower
+                known[key[0], key[1], follower.starts_on] = follower
                 following.append(follower)
-            events.append(self._period_event(period))
-        if ended:
-            Period.objects.bulk_update(ended, ["outcome", "possible", "attended"])
-            Period.objects.bulk_create(following, ignore_conflicts=True)
-            Event.objects.bulk_create(events)
-        self.done.periods_ended = len(events)
+        Period.objects.bulk_update(stored.values(), ["outcome", "possible", "attended"])
+        Period.objects.bulk_create(following, ignore_conflicts=True)
+        Event.objects.bulk_create([self._period_event(known[key]) for key in keys])
+        self.done.periods_ended = len(keys)
 
     def _period_event(self, period: Period) -> Event:
         figure = f"{period.attended} of {period.possible} sessions attended" if period.possible else "no possible session"
         text = f"{period.weeks} weeks from {period.starts_on:%-d %B} ended: {figure}. {period.get_outcome_display()}."
-        return Event(case=period.case, kind="period", on=self.on, at=self.now, text=text)
+        return Event(case_id=period.case_id, kind="period", on=self.on, at=self.now, text=text)
 
     def _memory(self) -> None:
         """Only what changed."""
@@ -282,9 +282,9 @@ class Recorder:
 
 def planned_letter(record: StageRecord, stage: Stage, action: Action, on: dt.date) -> PlannedLetter:
     return PlannedLetter(
-        case=record.case,
+        case_id=record.case_id,
         stage_record=record,
-        version=record.version,
+        version_id=record.version_id,
         letter=action.letter or "",
         cause=f"stage {stage.id}",
         on=on,
@@ -295,7 +295,7 @@ def planned_letter(record: StageRecord, stage: Stage, action: Action, on: dt.dat
 
 def _follower(period: Period) -> Period:
     return Period(
-        case=period.case,
+        case_id=period.case_id,
         stage=period.stage,
         starts_on=period.ends_on,
         weeks=period.weeks,
