@@ -29,7 +29,8 @@ PAGES: tuple[tuple[str, str, str], ...] = (
     ("My form", "desk:forms", "see_form"),
     ("Pupils", "desk:pupils", ""),
     ("Registers", "desk:import", "import_register"),
-    ("Letters", "desk:batches", "print_letters"),
+    ("Letters", "desk:letters", "see_decisions"),
+    ("Post", "desk:batches", "print_letters"),
     ("Nights", "desk:nights", "see_nights"),
 )
 """Title, address and the act that opens the page; without an act it is for everyone who may see a pupil."""

@@ -5,14 +5,18 @@ from __future__ import annotations
 import datetime as dt
 
 from django import template
+from django.utils import timezone
 from django.utils.html import format_html
-from django.utils.safestring import SafeString
+from django.utils.safestring import SafeString, mark_safe
 
 from attendance.codes import CODES, Meaning
+from desk.words import stage_label
+from letters.phrases import count
 from letters.phrases import percent as exact_percent
 from schools.models import PupilFlag
 
 register = template.Library()
+register.filter(stage_label)
 
 GRAVE_FLAGS = {PupilFlag.Kind.CHILD_PROTECTION, PupilFlag.Kind.SOCIAL_WORKER, PupilFlag.Kind.LOOKED_AFTER}
 
@@ -38,7 +42,7 @@ def long_day(date: dt.date | None) -> str:
     return f"{date:%A} {date.day} {date:%B}" if date else ""
 
 
-@register.filter
+@register.filter(expects_localtime=True)
 def clock_time(moment: dt.datetime | dt.time | None) -> str:
     """8.50: hours and minutes with a full stop, in local time."""
     return f"{moment.hour}.{moment.minute:02}" if moment else ""
@@ -88,3 +92,39 @@ def flag_chip(flag: PupilFlag | str) -> SafeString:
     kind = flag.kind if isinstance(flag, PupilFlag) else flag
     look = "chip chip--grave" if kind in GRAVE_FLAGS else "chip"
     return format_html('<span class="{}">{}</span>', look, PupilFlag.Kind(kind).label)
+
+
+@register.filter
+def signed(change: float | None) -> SafeString:
+    """ "+0.4" or "−1.9": percentage points; a fall of a point and more stands in wine, nothing where it is unknown."""
+    if change is None:
+        return mark_safe("–")
+    size = f"{abs(change):.1f}"
+    if size == "0.0":
+        return mark_safe("0.0")
+    if change > 0:
+        return format_html("+{}", size)
+    return format_html('<span class="{}">−{}</span>', "bad" if change <= -1 else "", size)
+
+
+@register.filter
+def points(change: float | None) -> str:
+    """ "0.6 points higher", "3.8 points lower", "the same": a difference between two percentages, to one decimal."""
+    if change is None:
+        return ""
+    size = round(abs(change), 1)
+    if not size:
+        return "the same"
+    return f"{size} {'point' if size == 1 else 'points'} {'higher' if change > 0 else 'lower'}"
+
+
+@register.filter
+def ago(moment: dt.datetime, now: dt.datetime) -> str:
+    """ "6 minutes ago", "3 hours ago", or the day where it was another one."""
+    local, here = timezone.localtime(moment), timezone.localtime(now)
+    if local.date() != here.date():
+        return f"on {local:%A} {local.day} {local:%B}"
+    minutes = int((here - local).total_seconds() // 60)
+    if minutes < 1:
+        return "just now"
+    return f"{count(minutes, 'minute')} ago" if minutes < 60 else f"{count(minutes // 60, 'hour')} ago"

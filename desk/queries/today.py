@@ -1,0 +1,209 @@
+"""The attendance officer's Today: what must be done, in what order. Everything is read once, for the schools of the person's scope.
+
+The number of statements does not depend on the number of pupils: about twenty, and two more for each further school's calendar.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Collection
+from dataclasses import dataclass
+from decimal import Decimal
+from urllib.parse import urlencode
+
+from attendance.models import ImportBatch
+from desk.queries import todo
+from desk.queries.registers import RegistersNow, natural, old_n_codes, registers_now
+from desk.queries.ringing import Ring, ring_list
+from desk.queries.roll import Place, RollLine, Staff, places, roll
+from desk.words import year_name
+from schools.access import Scope
+from schools.models import PupilFlag, School, User
+
+TABS = ("ring", "new", "due", "waiting", "exceptions")
+SHOWN = {"ring": 9, "new": 6, "due": 8, "waiting": 6, "exceptions": 5}
+"""Rows of each list on the overview; a tab shows all of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """What the address asks for, so that a view can be bookmarked. Empty means all."""
+
+    school: str = ""
+    year: str = ""
+    form: str = ""
+    flag: str = ""
+    owner: str = ""
+    tab: str = "ring"
+
+    @property
+    def query(self) -> str:
+        """The address's query without the tab, ending in & where it is not empty: more can be added to it."""
+        chosen = [(name, getattr(self, name)) for name in ("school", "year", "form", "flag", "owner")]
+        text = urlencode([(name, value) for name, value in chosen if value])
+        return f"{text}&" if text else ""
+
+    @property
+    def with_tab(self) -> str:
+        return self.query if self.tab == "ring" else f"{self.query}tab={self.tab}&"
+
+    @property
+    def narrows(self) -> bool:
+        return bool(self.year or self.form or self.flag)
+
+    def keeps(self, line: RollLine | None) -> bool:
+        """Whether a pupil's item is asked for; of a pupil who has left only while nothing is narrowed."""
+        if line is None:
+            return not self.narrows
+        right_year = not self.year or str(line.year_group) == self.year
+        right_form = not self.form or line.form == self.form
+        return right_year and right_form and (not self.flag or self.flag in line.flags)
+
+    def keeps_owner(self, *, mine: bool, nobodys: bool) -> bool:
+        return not self.owner or mine or (self.owner == "mine-and-nobodys" and nobodys)
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What each filter offers: (value, words)."""
+
+    schools: list[tuple[str, str]]
+    years: list[tuple[str, str]]
+    forms: list[tuple[str, str]]
+    flags: list[tuple[str, str]]
+    owners: list[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class Today:
+    place: Place
+    schools: list[School]
+    registers: RegistersNow
+    target: Decimal | None
+    last_import: ImportBatch | None
+    ring: list[Ring]
+    news: list[todo.News]
+    last_night: dt.date | None
+    n_codes: list[todo.NCodes]
+    due: list[todo.Due]
+    waiting: list[todo.Waiting]
+    troubles: list[todo.Trouble]
+    done: todo.DoneToday
+    choices: Choices
+    filters: Filters
+    pupils: int
+
+    @property
+    def counts(self) -> dict[str, int]:
+        return {
+            "ring": len(self.ring),
+            "new": len(self.news),
+            "due": len(self.due) + len(self.n_codes),
+            "waiting": sum(item.letters for item in self.waiting if not item.is_mine),
+            "exceptions": len(self.troubles),
+        }
+
+    @property
+    def overdue(self) -> int:
+        return sum(item.late > 0 for item in self.due)
+
+    @property
+    def limits(self) -> dict[str, int]:
+        """How many rows of each list stand on the page: on its own tab all of them."""
+        return {name: 10_000 if self.filters.tab == name != "ring" else shown for name, shown in SHOWN.items()}
+
+    @property
+    def news_shown(self) -> list[todo.News]:
+        return self.news[: self.limits["new"]]
+
+    @property
+    def waiting_shown(self) -> list[todo.Waiting]:
+        return self.waiting[: self.limits["waiting"]]
+
+    @property
+    def troubles_shown(self) -> list[todo.Trouble]:
+        return self.troubles[: self.limits["exceptions"]]
+
+    @property
+    def overdue_items(self) -> list[todo.Due]:
+        return [item for item in self.due if item.late][: self.limits["due"]]
+
+    @property
+    def coming_items(self) -> list[todo.Due]:
+        room = max(self.limits["due"] - len(self.overdue_items) - len(self.n_codes), 0)
+        return [item for item in self.due if not item.late][:room]
+
+    @property
+    def more_due(self) -> int:
+        return len(self.due) - len(self.overdue_items) - len(self.coming_items)
+
+    @property
+    def ring_rows(self) -> list[tuple[int, Ring, str]]:
+        """(place in the order, row, enrolment of the row after it or an empty string)."""
+        following = [str(ring.line.enrolment) for ring in self.ring[1:]] + [""]
+        return [(number, ring, after) for number, (ring, after) in enumerate(zip(self.ring, following, strict=True), start=1)]
+
+    @property
+    def points_to_target(self) -> float | None:
+        now = self.registers.now.points
+        return None if now is None or self.target is None else now - float(self.target)
+
+
+def today(
+    *, scope: Scope, user: User, schools: Collection[School], on: dt.date, filters: Filters, all_schools: Collection[School]
+) -> Today:
+    """Today over ``schools``, which the person may see."""
+    calendars = places(schools, on)
+    every_line = roll(scope, schools, on)
+    lines = [line for line in every_line.values() if filters.keeps(line)]
+    reader = todo.Reader(user, on, calendars, every_line, Staff(schools, on))
+    nights = todo.last_nights(schools, on)
+    return Today(
+        place=calendars[next(iter(schools)).pk],
+        schools=list(schools),
+        registers=registers_now(calendars, lines),
+        target=_common_target(schools),
+        last_import=_last_import(schools),
+        ring=ring_list(calendars, lines),
+        news=[item for item in todo.news(reader, nights) if filters.keeps(item.about.line) and _owned(filters, item)],
+        last_night=max(nights.values(), default=None),
+        n_codes=todo.n_codes(reader, old_n_codes(calendars, lines)),
+        due=[item for item in todo.due(reader) if _keeps_due(filters, item)],
+        waiting=todo.waiting(reader),
+        troubles=[item for item in todo.troubles(reader) if item.about is None or filters.keeps(item.about.line)],
+        done=todo.done_today(reader),
+        choices=_choices(every_line.values(), all_schools),
+        filters=filters,
+        pupils=len(lines),
+    )
+
+
+def _owned(filters: Filters, item: todo.News) -> bool:
+    return filters.keeps_owner(mine=item.is_mine, nobodys=item.with_whom.startswith("No"))
+
+
+def _keeps_due(filters: Filters, item: todo.Due) -> bool:
+    return filters.keeps(item.about.line if item.about else None) and filters.keeps_owner(
+        mine=item.is_mine, nobodys=item.is_nobodys
+    )
+
+
+def _common_target(schools: Collection[School]) -> Decimal | None:
+    """The attendance target in %, where all the schools have the same."""
+    targets = {school.target for school in schools}
+    return targets.pop() if len(targets) == 1 else None
+
+
+def _last_import(schools: Collection[School]) -> ImportBatch | None:
+    return ImportBatch.objects.filter(school__in=schools).defer("first_entries", "refusals").order_by("-at", "-pk").first()
+
+
+def _choices(lines: Collection[RollLine], schools: Collection[School]) -> Choices:
+    flags = {flag for line in lines for flag in line.flags}
+    return Choices(
+        schools=[(school.urn, school.short_name or school.name) for school in schools] if len(schools) > 1 else [],
+        years=[(str(year), year_name(year)) for year in sorted({line.year_group for line in lines})],
+        forms=[(form, form) for form in sorted({line.form for line in lines}, key=natural)],
+        flags=[(kind.value, kind.label) for kind in PupilFlag.CHANGES_HOW_TO_ACT if kind in flags],
+        owners=[("mine-and-nobodys", "Mine and nobody’s"), ("mine", "Mine")],
+    )

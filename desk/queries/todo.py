@@ -1,0 +1,428 @@
+"""What stands on Today below the telephone list: new since last night, due, waiting for others, exceptions, done.
+
+Each list takes a fixed number of statements; forms, flags and names come from the roll and the staff that were read once.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from itertools import groupby
+
+from django.db.models import Max, Prefetch, Q
+from django.utils import timezone
+
+from attendance.models import ImportBatch, MarkChange
+from desk.contact_form import TASK_OUTCOMES, outcome_choices
+from desk.queries.registers import BECOMES_O, OldN
+from desk.queries.roll import Key, Place, RollLine, Staff, called
+from desk.words import stage_label
+from escalation.models import Event, NightRun, Period, PlannedLetter, StageRecord, Task, WatchEntry
+from letters.models import Letter
+from letters.phrases import count, joined
+from schools.models import School, User
+
+LETTERS_AIM = 3
+"""School days within which a draft should be decided; older ones stand in red."""
+LOOK_AHEAD = 14
+"""Days ahead that Due shows."""
+EXCEPTION_DAYS = 14
+"""Days back for nights that went wrong."""
+
+REFUSED = "Refused in the import"
+VERBS = {"review": "Open", "plan": "Prepare", "contract": "Prepare", "referral": "Prepare"}
+"""Every other kind of task is recorded."""
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Who looks, at which schools, and what was read once for the page."""
+
+    user: User
+    on: dt.date
+    places: Mapping[int, Place]
+    lines: Mapping[Key, RollLine]
+    staff: Staff
+
+    @property
+    def schools(self) -> list[School]:
+        return [place.school for place in self.places.values()]
+
+    def called(self, school: int, role: str, line: RollLine | None) -> str:
+        return called(self.staff.holder(school, role, line), role, self.user)
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """The pupil that an item is about; one who has left has no line on the roll."""
+
+    pupil: int
+    school: int
+    name: str
+    line: RollLine | None
+
+    @property
+    def form(self) -> str:
+        return self.line.form if self.line else "left"
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        return self.line.flags if self.line else ()
+
+
+def _about(reader: Reader, pupil: object, school: int) -> About:
+    key = (pupil.pk, school)  # type: ignore[attr-defined]
+    return About(*key, pupil.name, reader.lines.get(key))  # type: ignore[attr-defined]
+
+
+# New since last night
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """A stage that the night proposed, or a watch entry that it opened."""
+
+    about: About
+    number: int
+    is_watch: bool
+    title: str
+    level: int
+    sentences: list[str]
+    with_whom: str
+    task: int | None = None
+    is_mine: bool = False
+
+    @property
+    def act(self) -> str:
+        """How the address names the item."""
+        return f"{'watch' if self.is_watch else 'stage'}-{self.number}"
+
+    @property
+    def handing_on(self) -> str:
+        return f"hand-{self.task}"
+
+    @property
+    def declining(self) -> str:
+        return f"decline-{self.act}"
+
+
+def last_nights(schools: Collection[School], on: dt.date) -> dict[int, dt.date]:
+    """The last day whose night is done, by school. One statement."""
+    runs = NightRun.objects.filter(school__in=schools, on__lte=on, state=NightRun.State.DONE)
+    return dict(runs.values_list("school").annotate(last=Max("on")).values_list("school", "last"))
+
+
+def news(reader: Reader, since: Mapping[int, dt.date]) -> list[News]:
+    """Open stages and watch entries of the last night, gravest stage first. Four statements."""
+    fresh = Q(pk__in=[])
+    fresh_entries = Q(pk__in=[])
+    for school, night in since.items():
+        fresh |= Q(case__school=school, proposed_on__gte=night)
+        fresh_entries |= Q(school=school, opened_on__gte=night)
+    stages = StageRecord.objects.filter(fresh, state=StageRecord.State.PROPOSED).select_related("case__pupil")
+    stages = stages.prefetch_related(
+        Prefetch("tasks", Task.objects.filter(state=Task.State.OPEN).select_related("owner"), to_attr="open_tasks"),
+        Prefetch("letters", Letter.objects.filter(state=Letter.State.DRAFTED), to_attr="drafts"),
+    )
+    entries = WatchEntry.objects.filter(fresh_entries, state=WatchEntry.State.OPEN).select_related("pupil")
+    found = [_stage_news(reader, record) for record in stages] + [_watch_news(reader, entry) for entry in entries]
+    return sorted(found, key=lambda item: (-item.level, item.about.name))
+
+
+def _stage_news(reader: Reader, record: StageRecord) -> News:
+    school = record.case.school_id
+    about = _about(reader, record.case.pupil, school)
+    task = next(iter(record.open_tasks), None)  # type: ignore[attr-defined]
+    draft = next(iter(record.drafts), None)  # type: ignore[attr-defined]
+    if draft:
+        name = reader.called(school, draft.approves, about.line)
+        whom = f"Draft waits for {name[0].lower() + name[1:] if name == 'You' or name.startswith('No ') else name}"
+    elif task and task.owner:
+        whom = "You" if task.owner_id == reader.user.pk else task.owner.name
+    else:
+        whom = reader.called(school, record.acts, about.line)
+    return News(
+        about=about,
+        number=record.pk,
+        is_watch=False,
+        title=f"{stage_label(record.stage)} · {record.name}",
+        level=record.level,
+        sentences=record.sentences,
+        with_whom=whom,
+        task=task.pk if task else None,
+        is_mine=whom.lower().endswith("you"),
+    )
+
+
+def _watch_news(reader: Reader, entry: WatchEntry) -> News:
+    about = _about(reader, entry.pupil, entry.school_id)
+    whom = reader.called(entry.school_id, entry.role, about.line)
+    return News(about, entry.pk, True, f"Watch · {entry.name}", 0, entry.sentences, whom, is_mine=whom == "You")
+
+
+# Due
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """Something with a day. ``late`` counts school days since it was due; ``verb`` is what the person does with it."""
+
+    on: dt.date
+    late: int
+    title: str
+    about: About | None
+    with_whom: str
+    verb: str
+    task: int | None = None
+    owner_email: str = ""
+    is_mine: bool = False
+    is_nobodys: bool = False
+    kind: str = ""
+
+    @property
+    def recording(self) -> str:
+        """How the address asks for the item's form."""
+        return f"record-{self.task}"
+
+    @property
+    def outcomes(self) -> list[tuple[str, str]]:
+        return outcome_choices(TASK_OUTCOMES.get(self.kind, ("done",)))
+
+
+def due(reader: Reader) -> list[Due]:
+    """Open tasks and periods that end, to two weeks ahead, overdue first. Two statements."""
+    until = reader.on + dt.timedelta(days=LOOK_AHEAD)
+    tasks = Task.objects.filter(state=Task.State.OPEN, case__school__in=reader.schools, due_on__lte=until)
+    periods = Period.objects.filter(case__school__in=reader.schools, outcome="", ends_on__gte=reader.on, ends_on__lte=until)
+    items = [_due_task(reader, task) for task in tasks.select_related("case__pupil", "owner", "stage_record")]
+    items += [_due_period(reader, period) for period in periods.select_related("case__pupil")]
+    return sorted(items, key=lambda item: (item.on, item.title, item.about.name if item.about else ""))
+
+
+def _due_task(reader: Reader, task: Task) -> Due:
+    school = task.case.school_id
+    about = _about(reader, task.case.pupil, school)
+    held = None if task.owner else reader.staff.holder(school, task.role, about.line)
+    owner = task.owner or (held.user if held else None)
+    is_mine = owner is not None and owner.pk == reader.user.pk
+    late = max(reader.places[school].age(task.due_on), 0) if task.due_on < reader.on else 0
+    return Due(
+        on=task.due_on,
+        late=late,
+        title=task.title,
+        about=about,
+        with_whom="You" if is_mine else owner.name if owner else called(None, task.role, reader.user),
+        verb=VERBS.get(task.kind, "Record") if is_mine or owner is None or not late else "Nudge",
+        task=task.pk,
+        owner_email=owner.email if owner else "",
+        is_mine=is_mine,
+        is_nobodys=owner is None,
+        kind=task.kind,
+    )
+
+
+def _due_period(reader: Reader, period: Period) -> Due:
+    about = _about(reader, period.case.pupil, period.case.school_id)
+    title = f"{count(period.weeks, 'week')} of monitoring end, {stage_label(period.stage).lower()}"
+    return Due(period.ends_on, 0, title, about, "The night tests it", "Open", is_nobodys=True)
+
+
+@dataclass(frozen=True, slots=True)
+class NCodes:
+    """N codes of one age: the last day to ask, or due to become O."""
+
+    school: School
+    becomes_o: bool
+    number: int
+    pupils: list[RollLine]
+
+    @property
+    def title(self) -> str:
+        codes = count(self.number, "N code")
+        if self.becomes_o:
+            return f"{codes} past day {BECOMES_O - 1} {'becomes' if self.number == 1 else 'become'} O"
+        return f"{codes} on day 4: last day to ask"
+
+    @property
+    def names(self) -> str:
+        """The first three, and how many more."""
+        surnames = [line.name for line in self.pupils]
+        return joined(surnames) if len(surnames) <= 3 else f"{', '.join(surnames[:3])} and {len(surnames) - 3} more"
+
+
+def n_codes(reader: Reader, old: Iterable[OldN]) -> list[NCodes]:
+    """Old N codes by school, those due to become O first."""
+    found: dict[tuple[int, bool], list[OldN]] = defaultdict(list)
+    for code in old:
+        found[(code.line.school, code.age >= BECOMES_O)].append(code)
+    return [
+        NCodes(reader.places[school].school, becomes_o, len(codes), list({code.line.key: code.line for code in codes}.values()))
+        for (school, becomes_o), codes in sorted(found.items(), key=lambda item: (not item[0][1], item[0][0]))
+    ]
+
+
+# Waiting for others
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Letters with one approver at one school. ``oldest`` in school days."""
+
+    school: str
+    name: str
+    title: str
+    email: str
+    letters: int
+    oldest: int
+    is_mine: bool = False
+
+    @property
+    def is_late(self) -> bool:
+        return self.oldest > LETTERS_AIM
+
+
+def waiting(reader: Reader) -> list[Waiting]:
+    """Drafted letters by who approves them, the oldest first. One statement."""
+    drafts = Letter.objects.filter(state=Letter.State.DRAFTED, school__in=reader.schools)
+    found: dict[tuple[int, str, int | None], list[int]] = defaultdict(list)
+    holders = {}
+    for school, pupil, role, drafted_on in drafts.values_list("school", "case__pupil", "approves", "drafted_on"):
+        holder = reader.staff.holder(school, role, reader.lines.get((pupil, school)))
+        key = (school, role, holder.user_id if holder else None)
+        holders[key] = holder
+        found[key].append(reader.places[school].age(drafted_on))
+    return sorted(
+        (_waiting(reader, key, holders[key], ages) for key, ages in found.items()), key=lambda item: (-item.oldest, item.name)
+    )
+
+
+def _waiting(reader: Reader, key: tuple[int, str, int | None], holder: object, ages: list[int]) -> Waiting:
+    school, role, user = key
+    return Waiting(
+        school=reader.places[school].school.name,
+        name=called(holder, role, reader.user),  # type: ignore[arg-type]
+        title=holder.shown_title.lower() if holder else "nobody holds the role",  # type: ignore[attr-defined]
+        email=holder.user.email if holder else "",  # type: ignore[attr-defined]
+        letters=len(ages),
+        oldest=max(ages),
+        is_mine=user == reader.user.pk,
+    )
+
+
+# Exceptions
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """What went wrong or cannot go on by itself. ``kind`` chooses the words and the link."""
+
+    kind: str
+    text: str
+    about: About | None = None
+    school: str = ""
+
+    @property
+    def is_import(self) -> bool:
+        return self.kind == REFUSED
+
+
+def troubles(reader: Reader) -> list[Trouble]:
+    """Nobody to write to, came back, refused in an import, nights put off or failed. Four statements."""
+    return [*_nobody(reader), *_came_back(reader), *_refused(reader), *_nights(reader)]
+
+
+def _nobody(reader: Reader) -> Iterable[Trouble]:
+    planned = PlannedLetter.objects.filter(state=PlannedLetter.State.NOBODY, case__school__in=reader.schools)
+    latest = planned.select_related("case__pupil").order_by("-on")
+    seen = set()
+    for letter in latest:
+        if letter.case_id not in seen:
+            seen.add(letter.case_id)
+            about = _about(reader, letter.case.pupil, letter.case.school_id)
+            text = "A letter is due, but no parent may be written to. Check the contacts, or record a conversation instead."
+            yield Trouble("Nobody to write to", text, about)
+
+
+def _came_back(reader: Reader) -> Iterable[Trouble]:
+    failed = Letter.objects.filter(state=Letter.State.FAILED, school__in=reader.schools).select_related("case__pupil")
+    for letter in failed:
+        about = _about(reader, letter.case.pupil, letter.school_id)
+        yield Trouble("Came back", f"{letter.title}. {letter.reason}".strip(), about)
+
+
+def _refused(reader: Reader) -> Iterable[Trouble]:
+    """The last import of each school, where rows of it were refused."""
+    newest = ImportBatch.objects.filter(school__in=reader.schools).values("school").annotate(last=Max("pk")).values("last")
+    for batch in ImportBatch.objects.filter(pk__in=newest, refused__gt=0).defer("first_entries"):
+        place = reader.places[batch.school_id]
+        why = batch.refusals[0]["reason"] if batch.refusals else ""
+        text = f"{batch.refused:,} of {count(batch.rows, 'row')}, the first because: {why}"
+        yield Trouble(REFUSED, text, school=place.school.name)
+
+
+def _nights(reader: Reader) -> Iterable[Trouble]:
+    """Nights that did not run, and that no later night of the school has made good."""
+    since = reader.on - dt.timedelta(days=EXCEPTION_DAYS)
+    runs = NightRun.objects.filter(school__in=reader.schools, on__gte=since, on__lte=reader.on).order_by("school", "-on")
+    for school, of_school in groupby(runs, key=lambda run: run.school_id):
+        last = next(of_school)
+        place = reader.places[school]
+        if last.state == NightRun.State.PUT_OFF:
+            text = " ".join(map(str, last.skipped)) or "The register is missing."
+            yield Trouble("Put off by the night", f"{last.on:%A} {last.on.day} {last.on:%B}. {text}", school=place.school.name)
+        elif last.state == NightRun.State.FAILED:
+            text = "It ended with an error. The next run starts it again."
+            yield Trouble("Night failed", f"{last.on:%A} {last.on.day} {last.on:%B}. {text}", school=place.school.name)
+
+
+# Done today
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    kind: str
+    at: dt.datetime
+    text: str
+    about: About
+    by: str
+
+
+@dataclass(frozen=True)
+class DoneToday:
+    items: list[Done] = field(default_factory=list)
+    marks_changed: int = 0
+    letters_approved: int = 0
+    kinds: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def number(self) -> int:
+        return len(self.items) + self.marks_changed + self.letters_approved
+
+    @property
+    def summary(self) -> str:
+        """ "7 calls recorded, 3 codes changed, 2 letters approved"."""
+        words = [f"{count(number, kind)} recorded" for kind, number in self.kinds.items()]
+        words += [f"{count(self.marks_changed, 'code')} changed"] if self.marks_changed else []
+        words += [f"{count(self.letters_approved, 'letter')} approved"] if self.letters_approved else []
+        return ", ".join(words)
+
+
+def done_today(reader: Reader) -> DoneToday:
+    """What people (not the night) recorded, changed and approved today. Three statements."""
+    events = Event.objects.filter(case__school__in=reader.schools, on=reader.on, by__isnull=False)
+    items = [
+        Done(event.kind, event.at, event.text, _about(reader, event.case.pupil, event.case.school_id), _by(reader, event))
+        for event in events.select_related("case__pupil", "by")
+    ]
+    kinds = Counter(item.kind for item in items)
+    midnight = timezone.make_aware(dt.datetime.combine(reader.on, dt.time()))
+    today = (midnight, midnight + dt.timedelta(days=1))
+    changed = MarkChange.objects.filter(school__in=reader.schools, at__range=today, by__isnull=False).count()
+    approved = Letter.objects.filter(school__in=reader.schools, approved_at__range=today).count()
+    return DoneToday(items, changed, approved, dict(kinds))
+
+
+def _by(reader: Reader, event: Event) -> str:
+    return "You" if event.by_id == reader.user.pk else str(event.by)
