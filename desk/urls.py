@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from desk.views import home
+from desk.views import acts, batches, decisions, form, home, imports, ladder, letters, nights, pupil, search, today
 
 app_name = "desk"
 
@@ -13,4 +13,50 @@ _first: list[URLPattern] = [
     path("keys/", home.keys, name="keys"),
 ]
 
-urlpatterns: list[URLPattern] = [*_first]
+_cases: list[URLPattern] = [
+    path("decisions/", decisions.decisions, name="decisions"),
+    path("decisions/review/", decisions.review, name="decisions-review"),
+    path("decisions/approve/", decisions.approve, name="approve"),
+    path("decisions/undo/", decisions.undo, name="undo"),
+    path("decisions/<int:letter_id>/hold/", decisions.hold, name="hold"),
+    path("decisions/<int:letter_id>/decline/", decisions.decline, name="decline"),
+    path("decisions/<int:letter_id>/edit/", decisions.edit, name="edit"),
+    path("pupils/<int:pk>/", pupil.pupil, name="pupil"),
+    path("pupils/<int:pk>/trend.svg", pupil.trend, name="trend"),
+    path("pupils/<int:pk>/contact/", pupil.contact, name="contact"),
+    path("pupils/<int:pk>/note/", pupil.note, name="note"),
+    path("tasks/<int:pk>/record/", pupil.task, name="task"),
+    path("ladder/", ladder.ladder, name="ladder"),
+    path("letters/", letters.letters, name="letters"),
+    path("letters/<int:pk>/", letters.letter, name="letter"),
+    path("files/<path:name>", letters.file, name="file"),
+]
+
+_registers: list[URLPattern] = [
+    path("registers/import/", imports.upload, name="import"),
+    path("registers/import/preview/", imports.preview, name="import-preview"),
+    path("registers/import/commit/", imports.commit, name="import-commit"),
+    path("nights/", nights.nights, name="nights"),
+    path("nights/<str:urn>/run/", nights.run, name="run-night"),
+    path("post/", batches.batches, name="batches"),
+    path("post/<str:urn>/make/", batches.make, name="make-batch"),
+    path("post/<int:number>/letters.pdf", batches.pdf, name="batch-pdf"),
+    path("post/<int:number>/posted/", batches.posted, name="batch-posted"),
+]
+
+_day: list[URLPattern] = [
+    path("today/", today.page, name="today"),
+    path("today/call/<int:enrolment>/", acts.call, name="call"),
+    path("today/n-codes/<str:urn>/", acts.confirm_n_codes, name="confirm-n-codes"),
+    path("today/stage/<int:number>/decline/", acts.decline_stage, name="decline-stage"),
+    path("today/watch/<int:number>/close/", acts.close_watch, name="close-watch"),
+    path("today/task/<int:number>/hand-on/", acts.hand_on, name="hand-on"),
+    path("today/task/<int:number>/done/", acts.task_done, name="task-done"),
+    path("today/conversation/<int:enrolment>/", acts.conversation, name="conversation"),
+    path("forms/", form.forms, name="forms"),
+    path("forms/<str:urn>/<path:form>/", form.form, name="form"),
+    path("search/", search.search, name="search"),
+    path("pupils/", search.pupils, name="pupils"),
+]
+
+urlpatterns: list[URLPattern] = [*_first, *_day, *_registers, *_cases]
