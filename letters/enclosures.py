@@ -73,7 +73,10 @@ def render_plan_html(plan: PlanSheet) -> str:
         "review": weekday_date(plan.review_on) if plan.review_on else "",
         "difficulties": [(clean(kind), {True: "Yes", False: "No", None: ""}[answer]) for kind, answer in plan.difficulties.items()],
         "barriers": [clean(barrier) for barrier in plan.barriers],
-        "actions": [Action(clean(a.what), clean(a.by_whom), clean(a.by_when)) for a in plan.actions or (Action(),) * BLANK_ROWS],
+        "actions": [
+            (str(number), clean(action.what), clean(action.by_whom), clean(action.by_when))
+            for number, action in enumerate(plan.actions or (Action(),) * BLANK_ROWS, start=1)
+        ],
         "promises": [(whose[by], [clean(line) for line in plan.promises[by]]) for by in whose if plan.promises.get(by)],
         "signers": [clean(signer) for signer in plan.signers],
     })))

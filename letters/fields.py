@@ -119,8 +119,8 @@ _FIGURES = (
         "sessions missed this half term",
         lambda f: phrases.count(f.half_term.missed, "session") if f.half_term else "",
     ),
-    MergeField("half_term_from", "first day of the half term", lambda f: _date(f.half_term and f.half_term.start)),
-    MergeField("week_percent", "attendance this week in percent", lambda f: phrases.attended_percent(f.week and f.week.this)),
+    MergeField("half_term_from", "first day of the half term", lambda f: _date(f.half_term.start if f.half_term else None)),
+    MergeField("week_percent", "attendance this week in percent", lambda f: phrases.attended_percent(f.week.this if f.week else None)),
     MergeField("week_points", "rise or fall since last week in points", _points),
 )
 _RECORD = (
@@ -158,7 +158,7 @@ _RECORD = (
     MergeField(
         "wrong_letter_date",
         "date of the wrong letter",
-        lambda f: _date(f.correction and f.correction.letter_date, phrases.full_date),
+        lambda f: _date(f.correction.letter_date if f.correction else None, phrases.full_date),
     ),
     MergeField(
         "corrected_sessions",
@@ -190,11 +190,11 @@ _FILLS = (
         lambda f: phrases.count(f.period.weeks, "week") if f.period else "",
         fill=True,
     ),
-    MergeField("period_from", "first day of the period", lambda f: _date(f.period and f.period.start), fill=True),
-    MergeField("period_to", "last day of the period", lambda f: _date(f.period and f.period.end, phrases.full_date), fill=True),
+    MergeField("period_from", "first day of the period", lambda f: _date(f.period.start if f.period else None), fill=True),
+    MergeField("period_to", "last day of the period", lambda f: _date(f.period.end if f.period else None, phrases.full_date), fill=True),
     MergeField("target", "target of the period", _target, fill=True),
     MergeField("period_percent", "attendance over the period", _period_percent),
-    MergeField("period_met", "the target was met", lambda f: bool(f.period and f.period.met), "flag"),
+    MergeField("period_met", "the target was met", lambda f: bool(f.period.met if f.period else None), "flag"),
     MergeField("referred_on", "date of the report or referral", lambda f: _date(f.referred_on, phrases.full_date), fill=True),
     MergeField(
         "register_closes",
@@ -202,8 +202,8 @@ _FILLS = (
         lambda f: phrases.clock(f.register_closes) if f.register_closes else "",
         fill=True,
     ),
-    MergeField("leave_from", "first day of the leave", lambda f: _date(f.leave and f.leave.start, phrases.weekday_date)),
-    MergeField("leave_to", "last day of the leave", lambda f: _date(f.leave and f.leave.end, phrases.full_date)),
+    MergeField("leave_from", "first day of the leave", lambda f: _date(f.leave.start if f.leave else None, phrases.weekday_date)),
+    MergeField("leave_to", "last day of the leave", lambda f: _date(f.leave.end if f.leave else None, phrases.full_date)),
     MergeField(
         "leave_sessions", "sessions of the leave", lambda f: phrases.count(f.leave.sessions, "session") if f.leave else ""
     ),
@@ -211,7 +211,7 @@ _FILLS = (
     MergeField(
         "leave_back",
         "day when the child is expected back",
-        lambda f: _date(f.leave and f.leave.back_on, phrases.weekday_date),
+        lambda f: _date(f.leave.back_on if f.leave else None, phrases.weekday_date),
         fill=True,
     ),
     MergeField("support_offered", "support on offer from now on", lambda f: "", fill=True),

@@ -130,15 +130,15 @@ def _finish(document: Document, pdf: pydyf.PDF, *, nudge: int) -> None:
 
 
 def _nudge(pdf: pydyf.PDF, times: int) -> None:
-    """Change by a byte, harmlessly, every stream that would end in a carriage return, and the object stream through an unused object.
+    """Lengthen by white space, harmlessly, every stream that would end in a carriage return; the object stream by an unused object.
 
     A compressed stream that happens to end in a carriage return (one in 256) leaves open where it ends, which PDF/A does not allow.
     """
     for item in pdf.objects:
         if isinstance(item, pydyf.Stream) and item.compress and item.data.endswith(_AMBIGUOUS_END):
-            item.stream = [b"\n".join(part if isinstance(part, bytes) else str(part).encode() for part in item.stream) + b" "]
+            item.stream.append(b" ")  # written after a line feed: two bytes more
             if "Length1" in item.extra:
-                item.extra["Length1"] += 1
+                item.extra["Length1"] += 2
     pdf.add_object(pydyf.String("." * times))
 
 

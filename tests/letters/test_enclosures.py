@@ -31,7 +31,8 @@ PLAN = PlanSheet(
 def test_a_plan_says_who_does_what_until_when():
     text = to_text(render_plan_html(PLAN))
     for words in ("Attendance 88.7% (94 of 106 sessions); authorised absence 6.6%, unauthorised 4.7%",
-                  "From 9 December 2025 to 30 January 2026", "Target: 95%", "1 Meet Tegan at the door Ms Nair each Monday", "Tegan promises", "Transport Yes", "Bullying No",
+                  "From 9 December 2025 to 30 January 2026", "Target: 95%",
+                  "1 Meet Tegan at the door Ms Nair each Monday", "Tegan promises", "Transport Yes", "Bullying No",
                   "We look at this again on Friday 30 January."):
         assert words in text
 

@@ -203,7 +203,7 @@ def test_a_logo_is_drawn_from_memory_with_the_schools_name_for_those_who_cannot_
     assert len(PdfReader(io.BytesIO(pdf)).pages[0].images) == 1
 
 
-def test_a_stream_that_ends_in_a_carriage_return_is_changed_by_a_byte():
+def test_a_stream_that_ends_in_a_carriage_return_is_lengthened():
     content = next(text for text in (str(number).encode() for number in range(100_000)) if zlib.compress(text, 9).endswith(b"\r"))
     pdf = pydyf.PDF()
     pdf.add_object(pydyf.Stream([content], {"Length1": len(content)}, compress=True))
@@ -211,7 +211,18 @@ def test_a_stream_that_ends_in_a_carriage_return_is_changed_by_a_byte():
     letters_pdf._nudge(pdf, 1)
     stream = next(item for item in pdf.objects if isinstance(item, pydyf.Stream))
     assert not stream.data.endswith(letters_pdf._AMBIGUOUS_END)
-    assert stream.extra["Length1"] == len(content) + 1
+    assert stream.extra["Length1"] == len(content) + 2
+    assert zlib.decompress(stream.data.partition(b"stream\n")[2].removesuffix(b"\nendstream")) == content + b"\n "
+
+
+def test_a_page_that_is_lengthened_still_reads_as_it_did(monkeypatch):
+    letter, plain = example("federation", "letter-1")
+    monkeypatch.setattr(letters_pdf, "_AMBIGUOUS_END", b"\nendstream")
+    monkeypatch.setattr(letters_pdf, "_TRIES", 2)
+    nudged = render_letter_pdf(letter, example_facts())
+    assert nudged != plain
+    assert read_in_order(nudged) == read_in_order(plain)
+    assert faults(nudged, "ua1") == [] and faults(nudged, "2a") == []
 
 
 @EVERY
