@@ -92,10 +92,10 @@ class MarksReader:
         day = list(map(self._dates.get, dates))
         half = list(map(_HALVES.get, sessions))
         mark = list(map(_BYTES.get, codes))
-        if None in day or None in half or None in mark or "" in upns:
+        if None in day or None in half or None in mark or "" in upns or any(upn != upn.strip() for upn in set(upns)):
             self._one_by_one(block, range(number, number + len(block)))
             return
-        self._keep([self._pupil(upn) for upn in upns], day, half, mark, range(number, number + len(block)))  # type: ignore[arg-type]
+        self._keep(self._all_pupils(upns), day, half, mark, range(number, number + len(block)))  # type: ignore[arg-type]
 
     def _one_by_one(self, block: list[Row], numbers: Iterable[int]) -> None:
         """A block with something odd in it: each row is looked at, and reported where it cannot be used."""
@@ -127,6 +127,11 @@ class MarksReader:
         if session not in _HALVES:
             return f"The session '{session}' is neither AM nor PM."
         return "" if code in _BYTES else f"'{code}' is not an attendance code."
+
+    def _all_pupils(self, upns: Sequence[str]) -> list[int]:
+        for upn in dict.fromkeys(upns):
+            self._pupil(upn)
+        return list(map(self._pupils.__getitem__, upns))
 
     def _pupil(self, upn: str) -> int:
         return self._pupils.setdefault(upn, len(self._pupils))

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cache
 
 COUNTS = ("missed", "authorised", "unauthorised", "possible", "attended", "late")
 """Counts of sessions."""
@@ -38,6 +39,11 @@ UNITS = {
     "run_of_sessions": "sessions",
     "age_of_mark": "school days",
 }
+
+
+@cache
+def _exactly(number: str) -> Fraction:
+    return Fraction(number)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +87,7 @@ class Comparison:
 
     @property
     def limit(self) -> Fraction:
-        return Fraction(str(self.threshold))
+        return _exactly(str(self.threshold))
 
 
 @dataclass(frozen=True, slots=True)

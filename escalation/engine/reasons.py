@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass, field
-from decimal import ROUND_HALF_UP, Decimal
-from fractions import Fraction
 
 import numpy as np
 
@@ -141,7 +139,7 @@ def comparison_reason(judge: Judge, leaf: Comparison, figure: Figures, rows: np.
         window=leaf.window.text if leaf.window else None,
         start=dt.date.fromordinal(opens) if opens else None,
         end=dt.date.fromordinal(_at(figure.span.closes, at)),
-        value=numerator if denominator is None else rounded(Fraction(100 * numerator, denominator)),
+        value=numerator if denominator is None else rounded_ratio(numerator, denominator),
         op=leaf.op,
         threshold=leaf.threshold,
         parameter=leaf.parameter,
@@ -152,15 +150,9 @@ def comparison_reason(judge: Judge, leaf: Comparison, figure: Figures, rows: np.
     )
 
 
-def rounded(value: Fraction) -> float:
-    """Rounded half up to two places, as figures are shown; never used to compare."""
-    exact = Decimal(value.numerator) / Decimal(value.denominator)
-    return float(exact.quantize(Decimal("0.01"), rounding=ROUND_HALF_UP))
-
-
-def rounded_ratio(attended: int, possible: int) -> float:
-    """attended / possible in %, rounded half up to two places."""
-    return rounded(Fraction(100 * attended, possible))
+def rounded_ratio(part: int, whole: int) -> float:
+    """part / whole in %, rounded half up to two places, as figures are shown; never used to compare."""
+    return (20_000 * part + whole) // (2 * whole) / 100
 
 
 def _at(number: Numbers, at: int) -> int:

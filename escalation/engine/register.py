@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 
 import numpy as np
 
@@ -50,17 +50,13 @@ def _words() -> np.ndarray:
 _WORDS = _words()
 
 
+@cache
 def counted_characters(measure: str, codes: tuple[str, ...]) -> np.ndarray:
     """bool[256]: the mark characters that a count of sessions counts, narrowed to ``codes`` where there are any."""
-    chosen = np.zeros(256, dtype=bool)
-    if measure == "late":
-        chosen[ord(CODES["L"].character)] = True
-    else:
-        chosen = np.isin(MEANINGS, _MEANINGS_OF[measure])
+    chosen = np.arange(256) == ord(CODES["L"].character) if measure == "late" else np.isin(MEANINGS, _MEANINGS_OF[measure])
     if codes:
-        narrowed = np.zeros(256, dtype=bool)
-        narrowed[characters(codes)] = True
-        chosen = chosen & narrowed
+        chosen &= np.isin(np.arange(256), characters(codes))
+    chosen.setflags(write=False)
     return chosen
 
 

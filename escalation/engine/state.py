@@ -66,9 +66,11 @@ class WatchMemory:
 
     def before(self, ordinal: int, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """opened_on and clear_since as they stood before the day was judged (for the first time or again)."""
+        opened, clear = self.opened_on[rows], self.clear_since[rows]
         again = self.changed_on[rows] == ordinal
-        opened = np.where(again, self.was_opened_on[rows], self.opened_on[rows])
-        return opened, np.where(again, self.was_clear_since[rows], self.clear_since[rows])
+        if again.any():
+            opened[again], clear[again] = self.was_opened_on[rows[again]], self.was_clear_since[rows[again]]
+        return opened, clear
 
     def record(self, ordinal: int, rows: np.ndarray, opened: np.ndarray, clear: np.ndarray) -> None:
         """Keep what the day made of the rule; a day judged again without a change leaves no trace of the first judgement."""
