@@ -14,12 +14,14 @@ from itertools import islice
 import numpy as np
 
 from attendance.codes import CODES, NO_MARK
+from escalation.engine.plain_marks import NotPlain, plain_blocks
 from escalation.engine.register import Register
 from schools.schooldays import SchoolDay, SchoolDays
 
 Report = Callable[[str, int, str], None]
 """Called with "calendar" or "marks", the row (the heading is row 1), and what is wrong with it."""
 Row = Sequence[str]
+Numbers = Sequence[int] | np.ndarray
 
 CALENDAR_COLUMNS = ("date", "half_term", "term", "academic_year")
 MARKS_COLUMNS = ("upn", "date", "session", "code")
@@ -84,6 +86,19 @@ class MarksReader:
             number += len(block)
         return self._register()
 
+    def read_file(self, data: bytes, rows: Callable[[], Iterable[Row]]) -> tuple[Register, list[str]]:
+        """The same from a file's bytes; ``rows`` gives its rows where the file is not plain enough to be read at once."""
+        try:
+            blocks = list(plain_blocks(data, self.days) or ())
+        except NotPlain:
+            blocks = []
+        if not blocks:
+            return self.read(rows())
+        for block in blocks:
+            pupils = np.repeat([self._pupil(upn) for upn in block.upns], block.lengths)
+            self._keep(pupils, block.days, block.halves, block.marks, ())
+        return self._register()
+
     def _take(self, block: list[Row], number: int) -> None:
         if set(map(len, block)) != {len(MARKS_COLUMNS)}:
             self._one_by_one(block, range(number, number + len(block)))
@@ -136,13 +151,13 @@ class MarksReader:
     def _pupil(self, upn: str) -> int:
         return self._pupils.setdefault(upn, len(self._pupils))
 
-    def _keep(
-        self, pupils: Sequence[int], days: Sequence[int], halves: Sequence[int], marks: Sequence[int], rows: Iterable[int]
-    ) -> None:
+    def _keep(self, pupils: Numbers, days: Numbers, halves: Numbers, marks: Numbers, rows: Iterable[int]) -> None:
         width = 2 * len(self.days)
-        cells = np.array(pupils, dtype=np.int64) * width + 2 * np.array(days, dtype=np.int64) + np.array(halves, dtype=np.int64)
+        cells = (
+            np.asarray(pupils, dtype=np.int64) * width + 2 * np.asarray(days, dtype=np.int64) + np.asarray(halves, dtype=np.int64)
+        )
         self._cells.frombytes(cells.tobytes())
-        self._marks.frombytes(np.array(marks, dtype=np.uint8).tobytes())
+        self._marks.frombytes(np.asarray(marks, dtype=np.uint8).tobytes())
         self._rows.extend(rows)
 
     def _register(self) -> tuple[Register, list[str]]:
@@ -166,7 +181,8 @@ class MarksReader:
         second = np.ones(len(cells), dtype=bool)
         second[first] = False
         for at in np.flatnonzero(second):
-            self.report("marks", self._rows[int(at)], "A second row for one pupil's session. The row is skipped.")
+            row = self._rows[int(at)] if self._rows else int(at) + 2
+            self.report("marks", row, "A second row for one pupil's session. The row is skipped.")
 
     def _report_withdrawn(self, matrix: np.ndarray) -> None:
         """One line for each code that was withdrawn before a day on which it is used: it keeps its meaning."""

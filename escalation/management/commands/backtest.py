@@ -52,7 +52,7 @@ class Command(BaseCommand):
         days = read_calendar(_rows(calendar, CALENDAR_COLUMNS), self._report)
         if not len(days):
             raise CommandError(f"{calendar} has no school day that can be used: expected rows of {', '.join(CALENDAR_COLUMNS)}.")
-        register, upns = MarksReader(days, self._report).read(_rows(marks, MARKS_COLUMNS))
+        register, upns = MarksReader(days, self._report).read_file(_bytes(marks), lambda: _rows(marks, MARKS_COLUMNS))
         decisions = backtest(rules, register, start, end, act)
         self._print(decisions, upns) if form == "jsonl" else self._summarise(decisions, rules, register, end)
 
@@ -79,6 +79,13 @@ class Command(BaseCommand):
         began = days.dates[0] if last is None else days.dates[int((days.year == days.year[last]).argmax())]
         for line in in_lines(load, began):
             self.stdout.write(line)
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise CommandError(f"{path} cannot be read: {error.strerror}. Check the path.") from error
 
 
 def _rows(path: Path, columns: Sequence[str]) -> Iterator[Row]:
