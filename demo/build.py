@@ -62,6 +62,8 @@ class Built:
     enrolments: dict[int, Enrolment] = field(default_factory=dict)
     marks: dict[str, int] = field(default_factory=dict)
     """Marks in the register by URN."""
+    corrections: list[MarkChange] = field(default_factory=list)
+    """History of the marks that were N first, not stored yet: see ``enter_history``."""
 
 
 def at(date: dt.date, hour: int, minute: int = 0) -> dt.datetime:
@@ -82,6 +84,12 @@ def build(today: dt.date) -> Built:
     for year in make_registers(pupils, shares, today):
         _register(year, today, built)
     return built
+
+
+def enter_history(built: Built) -> None:
+    """Stores the corrections once the nights are over. Every mark of the demo is in its row from the start as it reads today, so a night
+    must not take the corrections, which are dated later than itself, for news."""
+    MarkChange.objects.bulk_create(built.corrections, BATCH)
 
 
 # --- groups, schools, calendars, staff ----------------------------------------------------------------------------------------------
@@ -240,7 +248,7 @@ def _register(year: SchoolYear, today: dt.date, built: Built) -> None:
     built.marks[school.urn] = built.marks.get(school.urn, 0) + int((grid != NO_MARK).sum())
     history = _entered_first(year, grid)
     _batches(year, history, [row.pk for row in rows], today, school, officer)
-    MarkChange.objects.bulk_create([_mark_change(change, ids, year, school, officer) for change in year.changes], BATCH)
+    built.corrections += [_mark_change(change, ids, year, school, officer) for change in year.changes]
     MarkDetail.objects.bulk_create(_minutes_late(year, ids, today), BATCH)
 
 

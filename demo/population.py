@@ -26,6 +26,8 @@ RARE_FLAGS = {"looked_after": 0.007, "social_worker": 0.025, "child_protection":
 FAMILY_SIZES, FAMILY_SHARES = (1, 2, 3), (0.62, 0.31, 0.07)
 HOMES = ("together", "apart", "alone", "carer")
 HOME_SHARES = (0.68, 0.20, 0.11, 0.01)
+BOTH_GET_LETTERS = 0.3
+"""Share of couples under one roof of whom both, rather than one, asked for the school's letters."""
 ORDER_FROM = dt.date(2025, 6, 2)
 JOINS_MID_YEAR, LEAVES_MID_YEAR = 0.03, 0.02
 
@@ -206,7 +208,8 @@ def _links(heritage: str, surname: str, address: str, school: SchoolPlan, rng: n
         return [LinkPlan(mother, "Mother", 1), _emergency(grandmother, "Grandmother")]
     father = _adult("M", heritage, surname, address, language, rng)
     if home == "together":
-        return [LinkPlan(mother, "Mother", 1), LinkPlan(father, "Father", 2)]
+        both = rng.random() < BOTH_GET_LETTERS
+        return [LinkPlan(mother, "Mother", 1), LinkPlan(father, "Father", 2, receives_letters=both)]
     father.address = _address(school, rng)
     if rng.random() < 0.5:
         mother.last_name = _pick(rng, _names("surnames.csv", "heritage")[(heritage,)])

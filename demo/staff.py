@@ -26,10 +26,9 @@ from letters.services import (
     hold_letter,
     make_print_batch,
     mark_posted,
-    release_due,
 )
 from letters.states import WAITING
-from schools.models import Parent, Placement, PupilParent, Role, School, StaffRole, User
+from schools.models import Parent, Placement, PupilParent, Role, School, StaffRole
 from schools.rules import Refused
 from schools.schooldays import SchoolDays
 from schools.staff import StaffDirectory
@@ -92,7 +91,8 @@ class ScriptedStaff:
 
     def __post_init__(self) -> None:
         self.directory = StaffDirectory.of(self.school, self.days.dates[0])
-        self.parents = _parents(self.school)
+        self.parents, self.placements = _parents(self.school), _placements(self.school, self.days.dates[0])
+        self._found: dict[tuple[str, int | None, str], StaffRole] = {}
         self.officer = self._held(Role.OFFICER)
 
     def day(self, on: dt.date) -> None:
@@ -101,7 +101,6 @@ class ScriptedStaff:
         self._letters(on)
         if self._posts_on(on):
             self._post(on)
-        release_due(now=at(on, 17), on=on, school=self.school)
 
     def _held(self, role: str, year_group: int | None = None, form: str = "") -> StaffRole:
         held = self.directory.who(role, year_group, form)
@@ -116,31 +115,43 @@ class ScriptedStaff:
     # --- conversations, calls, meetings ---------------------------------------------------------------------------------------------
 
     def _tasks(self, on: dt.date) -> None:
+        """Looks through the open tasks and loads only those that somebody works on today."""
         waiting = Task.objects.filter(case__school=self.school, state=Task.State.OPEN)
-        for task in waiting.select_related(
-            "case__pupil", "case__school", "stage_record__version", "stage_record__case__school", "owner"
-        ):
-            if number(100, "stuck", task.pk) >= STUCK_IN_100.get(task.kind, 5):
-                self._work_on(task, on)
+        columns = waiting.values_list(
+            "pk", "kind", "owner__email", "stage_record__done_on", "stage_record__proposed_on", "case__opened_on"
+        )
+        todo = {}
+        for pk, kind, owner, done_on, proposed_on, opened_on in columns:
+            if number(100, "stuck", pk) >= STUCK_IN_100.get(kind, 5) and (
+                outcome := self._outcome(pk, kind, self._slowness(owner), self._age(done_on or proposed_on or opened_on, on))
+            ):
+                todo[pk] = outcome
+        if todo:
+            joined = waiting.select_related(
+                "case__pupil", "case__school", "stage_record__version", "stage_record__case__school", "owner"
+            )
+            for task in joined.filter(pk__in=list(todo)):
+                self._record(task, on, todo[task.pk])
 
-    def _work_on(self, task: Task, on: dt.date) -> None:
-        set_on = task.stage_record.done_on or task.stage_record.proposed_on if task.stage_record else task.case.opened_on
-        first, last = TASK_DELAYS.get(task.kind, (2, 6))
-        wait = first + number(last - first + 1, "task", task.pk) + self._slowness(task.owner)
-        age = self._age(set_on, on)
-        tries_first = task.kind in ("call", "conversation") and number(100, "answer", task.pk) < NO_ANSWER_IN_100
-        if age >= wait:
-            self._record(task, on, _outcome(task))
-        elif tries_first and age == max(wait - 1, 1):
-            self._record(task, on, "no_answer")
+    def _outcome(self, pk: int, kind: str, slowness: int, age: int) -> str:
+        """How a task of that age in school days goes today; an empty string where nobody has got to it yet."""
+        first, last = TASK_DELAYS.get(kind, (2, 6))
+        wait = first + number(last - first + 1, "task", pk) + slowness
+        tries_first = kind in ("call", "conversation") and number(100, "answer", pk) < NO_ANSWER_IN_100
+        if age < wait:
+            return "no_answer" if tries_first and age == max(wait - 1, 1) else ""
+        if kind in ("conversation", "call"):
+            return "spoke"
+        if kind == "meeting":
+            return "held_in_absence" if number(100, "came", pk) < HELD_IN_ABSENCE_IN_100 else "attended"
+        return "done"
 
     def _record(self, task: Task, on: dt.date, outcome: str) -> None:
-        by = task.owner or self.officer.user
         note = one_of(WORDS[task.kind], "note", task.pk) if outcome in ("spoke", "attended") and task.kind in WORDS else ""
         parent = self.parents.get(task.case.pupil_id) if task.kind in ("conversation", "call", "meeting") else None
         complete_task(
             task=task,
-            by=by,
+            by=task.owner or self.officer.user,
             role=task.role,
             on=on,
             now=at(on, 15, number(60, task.pk)),
@@ -149,47 +160,46 @@ class ScriptedStaff:
             parent=parent,
         )
 
-    def _slowness(self, person: User | None) -> int:
+    def _slowness(self, email: str | None) -> int:
         """Some take their time: up to three school days more."""
-        return (0, 0, 0, 1, 3)[number(5, "slow", person.email)] if person else 0
+        return (0, 0, 0, 1, 3)[number(5, "slow", email)] if email else 0
 
     # --- letters ----------------------------------------------------------------------------------------------------------------------
 
     def _letters(self, on: dt.date) -> None:
         """Decides the letters whose time has come, all parents of one plan alike; approvals go together by who approves."""
-        waiting = Letter.objects.filter(school=self.school, state__in=WAITING)
+        due = [pk for pk, *facts in self._waiting() if self._is_due(*facts, on)]
+        if not due:
+            return
         approvals: dict[tuple[int, str], list[Letter]] = defaultdict(list)
-        for letter in waiting.select_related(
-            "case__pupil", "case__school", "school", "stage_record__case__school", "stage_record__version"
-        ):
-            approver = self._approver(letter, on)
-            if number(1000, "never", letter.planned_id) < 10 * NEVER_DECIDED_IN_100 or not self._due(letter, approver, on):
-                continue
+        joined = Letter.objects.select_related("school", "case__school", "stage_record__case__school", "stage_record__version")
+        for letter in joined.filter(pk__in=due):
+            approver = self._approver(letter.case.pupil_id, letter.approves)
             if not self._held_or_declined(letter, approver, on):
                 self._fill(letter, approver, on)
                 approvals[approver.user_id, letter.approves].append(letter)
         for (_, role), letters in approvals.items():
-            approver = self._approver(letters[0], on)
-            approve_letters(letters=letters, by=approver.user, role=role, now=at(on, 10), on=on, render=on >= self.render_from)
+            by = self._approver(letters[0].case.pupil_id, role).user
+            approve_letters(letters=letters, by=by, role=role, now=at(on, 10), on=on, render=on >= self.render_from)
 
-    def _due(self, letter: Letter, approver: StaffRole, on: dt.date) -> bool:
-        if letter.held_until:
-            return on >= letter.held_until
-        return self._age(letter.drafted_on, on) >= 1 + number(4, "decide", letter.planned_id) + self._slowness(approver.user)
+    def _waiting(self) -> Iterable[tuple[int, int, int, str, dt.date, dt.date | None]]:
+        """Letters that nobody has decided: number, plan, pupil, role that approves, drafted on, held until."""
+        waiting = Letter.objects.filter(school=self.school, state__in=WAITING).order_by("pk")
+        return waiting.values_list("pk", "planned_id", "case__pupil_id", "approves", "drafted_on", "held_until")
 
-    def _approver(self, letter: Letter, on: dt.date) -> StaffRole:
-        year_group, form = self._placement(letter.case.pupil_id, on)
-        return self._held(letter.approves, year_group, form)
+    def _is_due(self, planned: int, pupil: int, role: str, drafted: dt.date, held_until: dt.date | None, on: dt.date) -> bool:
+        if number(100, "never", planned) < NEVER_DECIDED_IN_100:
+            return False
+        if held_until:
+            return on >= held_until
+        slowness = self._slowness(self._approver(pupil, role).user.email)
+        return self._age(drafted, on) >= 1 + number(4, "decide", planned) + slowness
 
-    def _placement(self, pupil_id: int, on: dt.date) -> tuple[int | None, str]:
-        if not hasattr(self, "_placements"):
-            found = Placement.objects.filter(
-                enrolment__school=self.school, starts__gte=self.days.dates[0] - dt.timedelta(days=10)
-            )
-            self._placements = {
-                pupil: (year, form) for pupil, year, form in found.values_list("enrolment__pupil", "year_group", "form")
-            }
-        return self._placements.get(pupil_id, (None, ""))
+    def _approver(self, pupil_id: int, role: str) -> StaffRole:
+        year_group, form = self.placements.get(pupil_id, (None, ""))
+        if (role, year_group, form) not in self._found:
+            self._found[role, year_group, form] = self._held(role, year_group, form)
+        return self._found[role, year_group, form]
 
     def _held_or_declined(self, letter: Letter, approver: StaffRole, on: dt.date) -> bool:
         chance, now = number(100, "fate", letter.planned_id), at(on, 9, 40)
@@ -261,12 +271,10 @@ class ScriptedStaff:
                 )
 
 
-def _outcome(task: Task) -> str:
-    if task.kind in ("conversation", "call"):
-        return "spoke"
-    if task.kind == "meeting":
-        return "held_in_absence" if number(100, "came", task.pk) < HELD_IN_ABSENCE_IN_100 else "attended"
-    return "done"
+def _placements(school: School, since: dt.date) -> dict[int, tuple[int | None, str]]:
+    """Year group and form of this year, by pupil."""
+    found = Placement.objects.filter(enrolment__school=school, starts__gte=since - dt.timedelta(days=10))
+    return {pupil: (year, form) for pupil, year, form in found.values_list("enrolment__pupil", "year_group", "form")}
 
 
 def _parents(school: School) -> dict[int, Parent]:

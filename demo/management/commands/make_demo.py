@@ -12,7 +12,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
-from demo.build import build
+from demo.build import build, enter_history
 from demo.made import TableRow, found, keep, strangers
 from demo.processes import run_years
 from schools.clock import now, today
@@ -51,6 +51,8 @@ class Command(BaseCommand):
             built = build(today())
         self._say(f"{sum(built.marks.values()):,} marks of {len(built.enrolments):,} enrolments are in; the nights begin")
         reports = run_years(today=today(), jobs=jobs, say=self._say)
+        with transaction.atomic():
+            enter_history(built)
         pupils = {urn: report.last.pupils for urn, report in reports.items()}
         rows = [
             TableRow(
@@ -74,18 +76,23 @@ class Command(BaseCommand):
     def _print(self, rows: list[TableRow]) -> None:
         """The table: the night is that of the last school day before today."""
         head = ("School", "Pupils", "Marks", "Stages newly reached", "Letters drafted", "Seconds")
-        body = [
-            (row.school, f"{row.pupils:,}", f"{row.marks:,}", str(row.reached), str(row.drafted), f"{row.seconds:.1f}")
-            for row in rows
-        ]
-        total = ("All", f"{sum(row.pupils for row in rows):,}", f"{sum(row.marks for row in rows):,}", str(sum(row.reached for row in rows)),
-                 str(sum(row.drafted for row in rows)), f"{sum(row.seconds for row in rows):.1f}")  # fmt: skip
-        widths = [max(len(line[column]) for line in (head, *body, total)) for column in range(len(head))]
+        body = [_cells(row) for row in [*rows, _total(rows)]]
+        widths = [max(len(line[column]) for line in (head, *body)) for column in range(len(head))]
         self.stdout.write("")
-        for line in (head, *body, total):
+        for line in (head, *body):
             cells = [line[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(line[1:], widths[1:], strict=True))]
             self.stdout.write("  ".join(cells))
         self.stdout.write("")
         self.stdout.write(
             "Stages and letters are those of the last night; seconds are those of the school's whole year of nights."
         )
+
+
+def _total(rows: list[TableRow]) -> TableRow:
+    """All schools; schools run side by side, so the seconds are more than the clock's."""
+    sums = {name: sum(getattr(row, name) for row in rows) for name in ("pupils", "marks", "reached", "drafted", "seconds")}
+    return TableRow("All", **sums)
+
+
+def _cells(row: TableRow) -> tuple[str, ...]:
+    return row.school, f"{row.pupils:,}", f"{row.marks:,}", str(row.reached), str(row.drafted), f"{row.seconds:.1f}"
