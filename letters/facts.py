@@ -96,10 +96,13 @@ class Contact:
 
 @dataclass(frozen=True, slots=True)
 class Meeting:
+    """``minutes``: how long it takes, where that is known."""
+
     on: dt.date | None = None
     at: dt.time | None = None
     place: str = ""
     with_whom: str = ""
+    minutes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +164,7 @@ class Correction:
 class LetterFacts:
     """What one letter to one recipient about one child may state, as of ``on``.
 
+    ``period`` is the latest that has ended, with its figures; ``next_period`` the one that begins with this letter.
     ``thresholds``: percentages in force by name; letters use ``stage`` (the stage's own), ``expected`` and ``recovery``.
     ``evidence_reason``: "long", "doubt" or "after-meeting". ``record``: the fields of a form by key, for letters of kind ``form``.
     ``enclosed``: titles of what goes with the letter; None takes the wording's own list.
@@ -179,6 +183,7 @@ class LetterFacts:
     meeting: Meeting = Meeting()
     missed_meeting: Meeting = Meeting()
     period: Period | None = None
+    next_period: Period | None = None
     week: Week | None = None
     reply_by: dt.date | None = None
     next_step: str = ""

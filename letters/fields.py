@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from letters import phrases
-from letters.facts import LetterFacts, Meeting, Person
+from letters.facts import LetterFacts, Meeting, Period, Person
 
 Value = str | bool | list[str]
 
@@ -51,8 +51,8 @@ def _period_percent(facts: LetterFacts) -> str:
     return phrases.attended_percent(facts.period.figures) if facts.period else ""
 
 
-def _target(facts: LetterFacts) -> str:
-    return phrases.percent_of(facts.period.target) if facts.period and facts.period.target is not None else ""
+def _target(period: Period | None) -> str:
+    return phrases.percent_of(period.target) if period and period.target is not None else ""
 
 
 def _points(facts: LetterFacts) -> str:
@@ -184,15 +184,19 @@ _FILLS = (
     ),
     MergeField("missed_meeting_place", "place of the missed meeting", lambda f: f.missed_meeting.place, fill=True),
     MergeField("reply_by", "date to reply by", lambda f: _date(f.reply_by, phrases.weekday_date), fill=True),
-    MergeField(
-        "period_weeks",
-        "length of the period in weeks",
-        lambda f: phrases.count(f.period.weeks, "week") if f.period else "",
-        fill=True,
-    ),
-    MergeField("period_from", "first day of the period", lambda f: _date(f.period.start if f.period else None), fill=True),
-    MergeField("period_to", "last day of the period", lambda f: _date(f.period.end if f.period else None, phrases.full_date), fill=True),
-    MergeField("target", "target of the period", _target, fill=True),
+    MergeField("period_from", "first day of the period that has ended", lambda f: _date(f.period.start if f.period else None)),
+    MergeField("period_to", "last day of the period that has ended",
+               lambda f: _date(f.period.end if f.period else None, phrases.full_date)),
+    MergeField("target", "target of the period that has ended", lambda f: _target(f.period)),
+    MergeField("next_weeks", "length of the period that begins",
+               lambda f: phrases.count(f.next_period.weeks, "week") if f.next_period else "", fill=True),
+    MergeField("next_from", "first day of the period that begins",
+               lambda f: _date(f.next_period.start if f.next_period else None), fill=True),
+    MergeField("next_to", "last day of the period that begins",
+               lambda f: _date(f.next_period.end if f.next_period else None, phrases.full_date), fill=True),
+    MergeField("next_target", "target of the period that begins", lambda f: _target(f.next_period), fill=True),
+    MergeField("meeting_minutes", "how long the meeting takes",
+               lambda f: phrases.count(f.meeting.minutes, "minute") if f.meeting.minutes else ""),
     MergeField("period_percent", "attendance over the period", _period_percent),
     MergeField("period_met", "the target was met", lambda f: bool(f.period.met if f.period else None), "flag"),
     MergeField("referred_on", "date of the report or referral", lambda f: _date(f.referred_on, phrases.full_date), fill=True),
