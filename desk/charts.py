@@ -80,7 +80,7 @@ def trend_svg(
 
 
 class _Scale:
-    """Where a column and a % lie in the picture. The lowest % shown is a round one below everything drawn, at most 90."""
+    """Where a column and a % lie in the picture. The lowest % lies just below everything drawn, at most at 88."""
 
     def __init__(self, columns: Sequence[Column], percents: Sequence[float]) -> None:
         gaps = sum(column.monday is None for column in columns)
@@ -88,8 +88,7 @@ class _Scale:
         self.edges = [LABELS]
         for column in columns:
             self.edges.append(self.edges[-1] + (week if column.monday else GAP))
-        self.lowest = min(88, 5 * int((min(percents, default=90) - 1) // 5)) if percents else 88
-        self.lowest = max(self.lowest, 0)
+        self.lowest = max(0, min(88, int(min(percents, default=90) - 1.5)))
 
     def x(self, column: int) -> float:
         return (self.edges[column] + self.edges[column + 1]) / 2 * WIDTH / 100

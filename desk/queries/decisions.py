@@ -304,7 +304,7 @@ _HOLDS = {
     "at_most": lambda value, limit: value <= limit,
 }
 _STILL = {"at_least": "still at least", "more_than": "still more than", "below": "still below", "at_most": "still at most"}
-_NO_LONGER = {"at_least": "no longer", "more_than": "no longer more than", "below": "no longer below", "at_most": "no longer at most"}
+_NO_LONGER = {"at_least": "no longer at least", "more_than": "no longer more than", "below": "no longer below", "at_most": "no longer at most"}
 
 
 def provisional_sentence(because: Sequence[Mapping], marks: Mapping[int, str], on: dt.date) -> str:

@@ -144,12 +144,12 @@ def _begins(stages: list[Stage], limit: float) -> str:
 
 @dataclass(frozen=True, slots=True)
 class OutlookInWords:
-    """Sentences under the strip; ``is_on_ladder``: a stage was reached this year."""
+    """Sentences under the strip, each as (what stands out, the rest); ``is_on_ladder``: a stage was reached this year."""
 
     is_on_ladder: bool
     why: tuple[str, ...]
-    onwards: tuple[str, ...]
-    back: tuple[str, ...]
+    onwards: tuple[str, str]
+    back: tuple[str, str]
 
 
 def outlook_of(enrolment: Enrolment, records: Sequence[StageRecord], as_of: dt.date) -> OutlookInWords:
@@ -165,9 +165,30 @@ def outlook_of(enrolment: Enrolment, records: Sequence[StageRecord], as_of: dt.d
     return OutlookInWords(
         is_on_ladder=bool(here),
         why=_why(here, loaded.ruleset),
-        onwards=(following.sentence if following else "Nothing in the next four school weeks, by the register alone.",),
-        back=(what_brings_back(*asked),) if here else _still_possible(best),
+        onwards=_lead(following.sentence, " by ") if following else ("", _what_waits(loaded.ruleset, records)),
+        back=_lead(what_brings_back(*asked), ", to ") if here else ("", _still_possible(best)),
     )
+
+
+def _lead(sentence: str, until: str) -> tuple[str, str]:
+    """A sentence of the engine's, its number of sessions apart: ("14 sessions attended in a row", ", to Tuesday …")."""
+    first, found, rest = sentence.partition(until)
+    return (first, found + rest) if found and first[:1].isdigit() else ("", sentence)
+
+
+def _what_waits(ruleset: Ruleset, records: Sequence[StageRecord]) -> str:
+    """Why no number of missed sessions takes the pupil on: a stage that must be done first, or nothing within four school weeks."""
+    done = {record.stage for record in records if record.state in (State.DONE, State.CARRIED_OVER)}
+    reached = {record.stage for record in records if record.state in (*REACHED, State.PASSED_OVER)}
+    following = next((stage for stage in reversed(ruleset.stages) if stage.id in reached), None)
+    above = ruleset.stages[ruleset.stages.index(following) + 1 :] if following else ()
+    missing = [need for need in (above[0].needs if above else ()) if need not in done]
+    if missing:
+        first = " and ".join(stage_label(need).lower() for need in missing)
+        return f"{stage_label(above[0].id)} comes only once {first} is done."
+    if following and not above:
+        return "This is the last stage of the ladder."
+    return "Nothing in the next four school weeks, by the register alone."
 
 
 def _why(here: Sequence[StageRecord], ruleset: Ruleset) -> tuple[str, ...]:
@@ -179,8 +200,8 @@ def _why(here: Sequence[StageRecord], ruleset: Ruleset) -> tuple[str, ...]:
     return tuple(highest.sentences) or carried
 
 
-def _still_possible(best: tuple[int, int] | None) -> tuple[str, ...]:
-    return (f"At best {percent(*best)} is still possible this year.",) if best else ()
+def _still_possible(best: tuple[int, int] | None) -> str:
+    return f"At best {percent(*best)} is still possible this year." if best else ""
 
 
 # The policy as a page

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_GET
 
 from desk.queries.decisions import letter_in_scope, letters_in_scope
 from desk.requests import StaffRequest, chosen, schools_for
+from letters.fields import MERGE_FIELDS
 from letters.models import Letter, PrintBatch, StoredFile
 from letters.queries import live
 from letters.sheet import letter_html_fragment
@@ -72,8 +73,8 @@ def letter(request: StaffRequest, pk: int) -> HttpResponse:
         "letter": found,
         "pupil": found.case.pupil,
         "sheet": letter_html_fragment(drawn.merged, drawn.facts, heading_level=3),
-        "missing": drawn.merged.missing_fills if waits else (),
-        "events": list(found.events.select_related("by")),
+        "missing": [MERGE_FIELDS[name].label for name in drawn.merged.missing_fills] if waits else [],
+        "events": [(event, Letter.State(event.after).label) for event in found.events.select_related("by")],
         "waits": waits,
         "figures": figures_of(found),
         "others": list(letters_in_scope(request.scope).filter(planned=found.planned_id).exclude(pk=pk).select_related("parent")),
