@@ -20,6 +20,7 @@ from letters.facts import (
     Session,
     Week,
 )
+from letters.fields import MERGE_FIELDS, Value
 
 EXAMPLE_SCHOOL = SchoolFacts(
     name="Thornmere Academy",
@@ -87,3 +88,9 @@ EXAMPLE_FILLS: dict[str, str] = {
     "improvement_means": "No absence without an agreed reason, and not more than two late marks.",
 }
 """What a person would fill in where no record holds it, for previews."""
+
+
+def field_examples() -> dict[str, Value]:
+    """An example value for each merge field, for the list beside the editor of wordings."""
+    facts = example_facts()
+    return {name: EXAMPLE_FILLS.get(name) or field.value(facts) for name, field in MERGE_FIELDS.items()}

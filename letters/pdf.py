@@ -7,6 +7,7 @@ stops the letter. Nothing is fetched: the only addresses that resolve are those 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from functools import cache, partial
 
@@ -38,6 +39,11 @@ _PDFUA = """<rdf:Description xmlns:pdfuaid="http://www.aiim.org/pdfua/ns/id/" rd
 <pdfaProperty:description>Part of ISO 14289 to which this file conforms</pdfaProperty:description>
 </rdf:li></rdf:Seq></pdfaSchema:property></rdf:li></rdf:Bag></pdfaExtension:schemas></rdf:Description>
 """
+
+
+logging.getLogger("weasyprint.progress").setLevel(logging.WARNING)
+logging.getLogger("weasyprint").setLevel(logging.ERROR)
+"""WeasyPrint warns of each character that it cannot draw: together they would spell a pupil's name in the log."""
 
 
 class MissingGlyphs(ValueError):

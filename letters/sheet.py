@@ -19,6 +19,8 @@ from letters.phrases import full_date
 FOLDER = Path(__file__).parent / "print"
 POSTED = ("letter",)
 """Kinds that have an address on them."""
+LONG_NAME = 36
+"""Letters of a school's name beyond which it takes two lines of the letterhead."""
 
 
 @cache
@@ -40,6 +42,7 @@ def letter_html_fragment(merged: MergedLetter, facts: LetterFacts, *, heading_le
     return str(template.render(Context({
         "kind": merged.kind,
         "school": {"name": clean(facts.school.name), "phone": clean(facts.school.phone), "email": clean(facts.school.email)},
+        "long_name": len(facts.school.name) > LONG_NAME,
         "school_address": clean(", ".join(facts.school.address)),
         "logo_url": logo_url,
         "posted": merged.kind in POSTED,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 import subprocess
+import time
 import zlib
 from dataclasses import replace
 from functools import cache
@@ -69,6 +70,13 @@ def poppler(*command, pdf):
     return subprocess.run([*command, "-", *out], input=pdf, capture_output=True, check=True).stdout.decode()
 
 
+def lines_in_mm(pdf):
+    """Left, top, right and bottom of each line of the first page, from its left upper corner."""
+    layout = poppler("pdftotext", "-bbox-layout", "-l", "1", pdf=pdf)
+    lines = re.findall(r'<line xMin="(.*?)" yMin="(.*?)" xMax="(.*?)" yMax="(.*?)">(.*?)</line>', layout, re.DOTALL)
+    return {" ".join(re.sub(r"<.*?>", " ", text).split()): [float(number) / 72 * 25.4 for number in box] for *box, text in lines}
+
+
 def read_in_order(pdf):
     """The words of a PDF as assistive technology meets them: by the tree of tags."""
     tree = poppler("pdfinfo", "-struct-text", pdf=pdf)
@@ -117,13 +125,36 @@ def test_the_metadata_say_what_the_file_is():
 def test_the_address_stands_in_the_window_of_the_envelope():
     address = ("Flat 2", "14 Ropewalk Close", "Thornmere", "TM4 6LD")
     _, pdf = printed(LETTER_1, example_facts(recipient=Recipient("Ms C. Marlow", "Ms Marlow", address)))
-    layout = poppler("pdftotext", "-bbox-layout", "-l", "1", pdf=pdf)
-    lines = re.findall(r'<line xMin="(.*?)" yMin="(.*?)" xMax="(.*?)" yMax="(.*?)">(.*?)</line>', layout, re.DOTALL)
-    mm = {re.sub(r"<.*?>|\s+", " ", text).split()[0]: [float(number) / 72 * 25.4 for number in box] for *box, text in lines}
-    for first_word in ("Ms", "Flat", "14", "TM4"):
-        left, top, right, bottom = mm[first_word]
-        assert round(left, 3) >= 20 and right <= 110, first_word
-        assert top >= 52 and bottom <= 88, first_word
+    for line in ("Ms C. Marlow", *address):
+        left, top, right, bottom = lines_in_mm(pdf)[line]
+        assert round(left, 3) >= 20 and right <= 110, line
+        assert top >= 52 and bottom <= 88, line
+
+
+def test_a_long_name_and_address_stay_clear_of_the_text_below():
+    facts = example_facts(recipient=Recipient("Ms C. Marlow", "Ms Marlow", tuple(f"Line {number}" for number in range(1, 10))))
+    name = "Saint Bartholomew-by-the-Water Church of England Voluntary Aided Academy"
+    _, pdf = printed(LETTER_1, replace(facts, school=replace(facts.school, name=name)))
+    at = lines_in_mm(pdf)
+    assert at["Line 9"][3] <= at["Tegan’s attendance: can we talk?"][1]
+    assert at["Quay Road, Thornmere, TM4 2QX"][3] <= at["Ms C. Marlow"][1]
+
+
+def test_a_character_that_cannot_be_drawn_is_not_logged(caplog):
+    caplog.set_level("DEBUG")
+    with pytest.raises(MissingGlyphs):
+        html_to_pdf('<html lang="en-GB"><title>t</title><p>\U000f0000</p></html>')
+    assert "F0000" not in caplog.text and "\U000f0000" not in caplog.text
+
+
+@pytest.mark.slow
+def test_letters_leave_fast_enough():
+    """Twenty letters a second and core (`docs/reliability.md`): processor time, so that a busy machine does not decide."""
+    printed(LETTER_1, example_facts())
+    began = time.process_time()
+    for number in range(40):
+        printed(LETTER_1, example_facts(child=Child(f"Kai {number}", "Kai")))
+    assert 40 / (time.process_time() - began) >= 20
 
 
 def test_a_second_page_says_whom_it_is_about_and_its_number():

@@ -8,13 +8,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from letters.catalogue import MESSAGE_LIMIT, WordingError, load_catalogue, parse_wording, wording_for
-from letters.examples import EXAMPLE_FILLS, example_facts
+from letters.examples import EXAMPLE_FILLS, example_facts, field_examples
 from letters.facts import Child, Contact, Figures, LetterFacts, Meeting, Person, Recipient
 from letters.fields import MERGE_FIELDS
-from letters.merge import fillable, merge
+from letters.merge import clean, fillable, merge
 from letters.phrases import clock, days, percent
 from letters.readability import reading_grade, syllables
 
@@ -206,6 +208,15 @@ def test_markup_in_a_name_is_text(name):
     assert "<b>" not in letter.html and "letter__law" not in letter.html
 
 
+@given(name=st.text(min_size=1, max_size=40), place=st.text(max_size=40))
+def test_whatever_is_in_the_record_the_letter_keeps_its_own_tags(name, place):
+    facts = example_facts(child=Child(name, name), recipient=Recipient(name, name), meeting=replace(example_facts().meeting, place=place))
+    letter = merged(CATALOGUE["federation", "letter-3"], facts)
+    assert set(re.findall(r"</?(\w+)", letter.html)) <= {"p", "ul", "li", "div", "strong", "br", "span", "h2"}
+    assert ("child" in letter.missing_fills) == (not clean(name))
+    assert ("meeting_place" in letter.missing_fills) == (not clean(place))
+
+
 def test_a_direction_override_in_a_name_cannot_turn_the_line_round():
     assert "Kai" in merged(CATALOGUE["federation", "letter-1"], example_facts(child=Child("\u202eKai", "x"))).text.splitlines()[0]
     assert "\u202e" not in merged(CATALOGUE["federation", "letter-1"], example_facts(child=Child("\u202eKai", "x"))).html
@@ -260,6 +271,11 @@ def test_the_version_follows_the_words():
     same = parse_wording(HEAD + "Hello {{child}}.", ruleset="federation", key="x", file="y.md")
     other = parse_wording(HEAD + "Hello, {{child}}.", ruleset="federation", key="x", file="x.md")
     assert one.version == same.version != other.version
+
+
+def test_every_merge_field_that_prints_has_an_example():
+    empty = [name for name, value in field_examples().items() if MERGE_FIELDS[name].kind != "flag" and not value]
+    assert empty == ["help_list", "next_step"]
 
 
 def test_every_merge_field_is_labelled_and_has_a_value_of_its_kind():
