@@ -18,6 +18,8 @@ from schools.models import ClosedDay, HalfTerm
 
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri")
 WEEKDAY_NAMES = ("Mondays", "Tuesdays", "Wednesdays", "Thursdays", "Fridays")
+PRESENT = ("/", "\\")
+"""Plain present marks: the cell bears no letter."""
 LOW_WEEK = 90
 """A week's % below this is set in bold: the national line of persistent absence."""
 
@@ -177,14 +179,16 @@ def _mark(marks: Mapping[int, str], date: dt.date, session: str) -> str:
 
 
 def _session_cell(date: dt.date, session: str, mark: str, on: dt.date, note: str) -> Cell:
+    if mark == NO_MARK and date >= on:
+        return Cell("to-come", date=date)
+    if mark in PRESENT and date <= on and not note:
+        return Cell("in", date=date)
     when = f"{_day(date)}, {'morning' if session == 'AM' else 'afternoon'}"
     if mark == NO_MARK:
-        if date >= on:
-            return Cell("to-come", date=date)
         return Cell("unmarked", detail=f"{when}: no mark", date=date)
     code = BY_CHARACTER[mark]
     kind = "late" if code.code == "L" else "no-reason" if code.code == "N" else _KINDS[code.meaning]
-    letter = "" if code.code in ("/", "\\") else code.code
+    letter = "" if mark in PRESENT else code.code
     words = code.description.split(" (")[0]
     detail = f"{when}: {letter + ', ' if letter else ''}{words}" + (f". {note}" if note else "")
     return Cell("to-come" if date > on else kind, letter, detail, date=date)

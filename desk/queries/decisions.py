@@ -29,8 +29,11 @@ from desk.queries.pupil import (
     year_of,
 )
 from desk.words import stage_label
+from escalation.engine.words import rule_in_words
 from escalation.models import Period, StageRecord, Task, WatchEntry
+from escalation.queries import ruleset_of
 from letters.models import Letter, LetterEvent
+from letters.phrases import percent
 from letters.states import WAITING
 from schools.access import Scope
 from schools.models import Enrolment, PupilParent, School, User
@@ -38,7 +41,7 @@ from schools.queries import school_days
 from schools.schooldays import SchoolDays
 
 WITH = (
-    "school__group", "case__pupil", "parent", "approved_by", "stage_record",
+    "school__group", "case__pupil", "parent", "approved_by", "stage_record__version",
     "planned__case__pupil", "planned__version", "planned__stage_record",
 )  # fmt: skip
 """What showing and drawing a letter needs, joined."""
@@ -246,11 +249,19 @@ def _calendars(letters: Iterable[Letter], on: dt.date) -> dict[int, SchoolDays]:
     return {pk: school_days(school, (year - 1, year)) for pk, school in schools.items()}
 
 
+@dataclass(frozen=True, slots=True)
+class Why:
+    """One line of the reasons: what stands out (a figure, a day), and the sentence."""
+
+    lead: str
+    sentence: str
+
+
 @dataclass(frozen=True)
 class Beside:
     """What stands beside the letter: why, the register, before this, brothers and sisters, also open."""
 
-    sentences: tuple[str, ...]
+    why: tuple[Why, ...]
     provisional: str
     year: Year
     before: tuple[TimelineEntry, ...]
@@ -274,9 +285,9 @@ def beside(scope: Scope, item: Item, on: dt.date) -> Beside:
     year = year_of(item.line.enrolment, on)
     record = item.record
     open_letters = Letter.objects.filter(case=case, state__in=WAITING).exclude(pk__in=[each.pk for each in item.letters])
-    entries = [entry for entry in timeline([case.pk], Year((), (), {}, (), on)) if not _is_this_proposal(entry, letter)]
+    entries = [entry for entry in timeline([case.pk], Year((), (), {}, (), on)) if entry.kind not in ("stage", "watch")]
     return Beside(
-        sentences=tuple(record.sentences) if record else (),
+        why=tuple([*_reasons(record), *_needed(record)] if record else _recovery(letter)),
         provisional=provisional_sentence(record.because if record else [], year.marks, on),
         year=year,
         before=tuple(entries[:6]),
@@ -289,9 +300,35 @@ def beside(scope: Scope, item: Item, on: dt.date) -> Beside:
     )
 
 
-def _is_this_proposal(entry: TimelineEntry, letter: Letter) -> bool:
-    """The night's own line about the stage that is being decided says nothing new here."""
-    return entry.tab == "stages" and entry.on >= letter.drafted_on
+def _reasons(record: StageRecord) -> list[Why]:
+    """The sentences that the stage was proposed on, each with its figure before it."""
+    because = record.because if len(record.because) == len(record.sentences) else [{}] * len(record.sentences)
+    return [Why(_figure(reason), sentence) for reason, sentence in zip(because, record.sentences, strict=True)]
+
+
+def _figure(reason: Mapping) -> str:
+    """ "88.7%" or "8"; empty for a condition on the case."""
+    if reason.get("measure") == "percent" and reason.get("denominator"):
+        return percent(reason["numerator"], reason["denominator"])
+    return f"{reason['value']:g}" if reason.get("value") is not None else ""
+
+
+def _needed(record: StageRecord) -> list[Why]:
+    """The stages that had to be done first, and when they were. One statement."""
+    needs = ruleset_of(record.version).stage(record.stage).needs
+    done = StageRecord.objects.filter(case=record.case_id, stage__in=needs, done_on__isnull=False).order_by("done_on")
+    return [
+        Why(f"{each.done_on.day} {each.done_on:%b}", f"{stage_label(each.stage)} was done; it must come first.")
+        for each in done
+        if each.done_on
+    ]
+
+
+def _recovery(letter: Letter) -> list[Why]:
+    """Why a letter without a stage was drafted: the ladder's rule in words."""
+    rule_id = letter.planned.cause.rsplit(maxsplit=1)[-1]
+    rules = ruleset_of(letter.planned.version).recovery
+    return [Why("", f"{rule.name}. {rule_in_words(rule)}") for rule in rules if rule.id == rule_id]
 
 
 # Whether a session that still has no reason could change the result
@@ -304,7 +341,7 @@ _HOLDS = {
     "at_most": lambda value, limit: value <= limit,
 }
 _STILL = {"at_least": "still at least", "more_than": "still more than", "below": "still below", "at_most": "still at most"}
-_NO_LONGER = {"at_least": "no longer at least", "more_than": "no longer more than", "below": "no longer below", "at_most": "no longer at most"}
+_NO_LONGER = {key: words.replace("still", "no longer") for key, words in _STILL.items()}
 
 
 def provisional_sentence(because: Sequence[Mapping], marks: Mapping[int, str], on: dt.date) -> str:

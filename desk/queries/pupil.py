@@ -280,24 +280,29 @@ def _code_counts(missed: Iterable[tuple[dt.date, str, str]]) -> dict[str, str]:
     }
 
 
+TABS = {"letters": "Letters", "calls": "Calls", "meetings": "Meetings", "stages": "Stages", "marks": "Marks", "notes": "Notes"}
+_TAB_OF = {
+    "conversation": "calls", "call": "calls", "meeting": "meetings", "letter": "letters", "stage": "stages", "period": "stages",
+    "watch": "stages", "decision": "stages", "recovery": "stages", "note": "notes", "mark": "marks", "clinic": "meetings",
+}  # fmt: skip
+
+
 @dataclass(frozen=True, slots=True)
 class TimelineEntry:
     """``tab``: the filter under which it stands: letters, calls, meetings, marks, notes, stages."""
 
     on: dt.date
     at: dt.datetime
-    tab: str
+    kind: str
     text: str
     below: str
-    letter: int | None = None
     level: int = 0
 
+    @property
+    def tab(self) -> str:
+        return _TAB_OF.get(self.kind, "notes")
 
-TABS = {"letters": "Letters", "calls": "Calls", "meetings": "Meetings", "stages": "Stages", "marks": "Marks", "notes": "Notes"}
-_TAB_OF = {
-    "conversation": "calls", "call": "calls", "meeting": "meetings", "letter": "letters", "stage": "stages", "period": "stages",
-    "watch": "stages", "decision": "stages", "recovery": "stages", "note": "notes",
-}  # fmt: skip
+
 _ROLE_NAMES = dict(Role.choices)
 
 
@@ -308,7 +313,7 @@ def timeline(case_ids: Sequence[int], year: Year) -> list[TimelineEntry]:
         TimelineEntry(
             on=event.on,
             at=event.at,
-            tab=_TAB_OF.get(event.kind, "notes"),
+            kind=event.kind,
             text=event.text,
             below=_who(event.by, event.role),
             level=event.stage_record.level if event.stage_record else 0,
@@ -329,7 +334,7 @@ def _change_entry(change: MarkChange) -> TimelineEntry:
     half = "morning" if change.session == "AM" else "afternoon"
     before, after = change.original or "no mark", change.amended or "no mark"
     text = f"{change.date:%A} {change.date.day} {change.date:%B}, {half}: {before} changed to {after}. {change.reason}"
-    return TimelineEntry(change.at.date(), change.at, "marks", text, _who(change.by, change.role))
+    return TimelineEntry(change.at.date(), change.at, "mark", text, _who(change.by, change.role))
 
 
 @dataclass(frozen=True, slots=True)

@@ -206,7 +206,7 @@ def approve(request: StaffRequest) -> HttpResponse:
 
 def _seen(request: StaffRequest) -> dict[int, str]:
     """The figures that the person looked at, by letter: fields ``seen-12``."""
-    tokens = ((name.removeprefix("seen-"), value) for name, value in request.POST.items() if name.startswith("seen-"))
+    tokens = ((name.removeprefix("seen-"), str(value)) for name, value in request.POST.items() if name.startswith("seen-"))
     return {int(number): value for number, value in tokens if number.isdigit()}
 
 

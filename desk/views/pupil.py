@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpResponse
@@ -12,6 +14,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from desk.charts import best_points, judged_points, trend_svg
 from desk.contact_form import ContactForm, NoteForm, TaskForm
+from desk.queries.calendar import Calendar
 from desk.queries.ladder import outlook_of, owners, strip, thresholds
 from desk.queries.pupil import (
     HOW_TO_ACT,
@@ -19,7 +22,6 @@ from desk.queries.pupil import (
     PupilLine,
     PupilPage,
     TimelineEntry,
-    Year,
     enrolment_for,
     figure_panels,
     in_force,
@@ -34,7 +36,7 @@ from escalation.models import Task
 from escalation.queries import adopted
 from escalation.services import complete_task, record_contact
 from schools.clock import now, today
-from schools.models import Enrolment, Role, School, StaffRole
+from schools.models import Enrolment, PupilFlag, Role, School, StaffRole
 from schools.rules import Refused
 
 DIRECT_FIRST = 25
@@ -59,16 +61,16 @@ def _context(request: StaffRequest, page: PupilPage, enrolment: Enrolment) -> di
         "pupil": line.pupil,
         "school": page.school,
         "panels": figure_panels(line.figures, page.year),
-        "advice": [(flag, HOW_TO_ACT[flag.kind]) for flag in line.act_flags],
+        "advice": [(flag, HOW_TO_ACT[PupilFlag.Kind(flag.kind)]) for flag in line.act_flags],
         "calendar": calendar,
-        "now_in_school": _now_in_words(page.year),
+        "now_in_school": _now_in_words(calendar, today()),
         "may_record": not request.scope.refusal("record_contact", page.school),
         "contact_form": _contact_form(page.people, line),
         "note_form": NoteForm(auto_id="note_%s"),
         "tasks": [(task, TaskForm(kind=task.kind, auto_id=f"task{task.pk}_%s")) for task in page.tasks],
         "missed_marks": page.year.missed,
         **_ladder_context(page, enrolment, ruleset),
-        **_trend_context(line, page.year, ruleset),
+        **_trend_context(line, calendar, ruleset),
         **_timeline_context(page.timeline, request.GET.get("show", ""), "all" in request.GET),
     }
 
@@ -91,16 +93,14 @@ def _ladder_context(page: PupilPage, enrolment: Enrolment, ruleset: Ruleset | No
     return {"strip": strip(ruleset, page.records, holders), "outlook": outlook}
 
 
-def _trend_context(line: PupilLine, year: Year, ruleset: Ruleset | None) -> dict[str, object]:
+def _trend_context(line: PupilLine, calendar: Calendar, ruleset: Ruleset | None) -> dict[str, object]:
     """The trend's data as a table, for those who do not see the picture."""
     if line.figures is None:
         return {"trend_rows": [], "trend_best": []}
-    calendar = year.calendar()
-    columns = calendar.columns
     judged = judged_points(calendar, ruleset.settling_in if ruleset else 0)
     best = best_points(calendar, line.figures.attended, line.figures.possible)
     return {
-        "trend_rows": [(columns[point.column].monday, point) for point in judged],
+        "trend_rows": [(calendar.columns[point.column].monday, point) for point in judged],
         "trend_best": best[-1] if best else None,
     }
 
@@ -119,9 +119,9 @@ def _timeline_context(entries: tuple[TimelineEntry, ...], show: str, everything:
     }
 
 
-def _now_in_words(year: Year) -> str:
+def _now_in_words(calendar: Calendar, on: dt.date) -> str:
     """Today's last mark in a phrase beside the name; empty on a day without one."""
-    cells = [cell for line in year.calendar().lines for cell in line.cells if cell.date == year.on and cell.kind != "to-come"]
+    cells = [cell for line in calendar.lines for cell in line.cells if cell.date == on and cell.kind != "to-come"]
     if not cells:
         return ""
     session = "this morning" if len(cells) == 1 else "this afternoon"

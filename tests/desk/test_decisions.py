@@ -80,12 +80,10 @@ def test_the_reasons_stand_beside_the_letter(client: Client, cast: Cast) -> None
 def test_a_session_without_a_reason_is_weighed(cast: Cast) -> None:
     marks = list(RegisterRow.objects.get(pk=cast.imogen.pk).marks)
     marks[slot(dt.date(2025, 11, 6), "PM")] = "N"
-    because = [
-        {"measure": "missed", "window": "half_term", "from": "2025-11-03", "to": "2025-11-20", "value": 8, "op": "at_least", "threshold": 8}
-    ]
+    because = [{"measure": "missed", "from": "2025-11-03", "to": "2025-11-20", "value": 8, "op": "at_least", "threshold": 8}]
     sentence = provisional_sentence(because, {2025: "".join(marks)}, TODAY)
     assert sentence == "The session still coded N may change. Marked present: 7 missed, no longer at least 8."
-    percent = [{"measure": "percent", "window": "year", "from": "2025-09-03", "to": "2025-11-20", "value": 92.0, "op": "below", "threshold": 96}]
+    percent = [{"measure": "percent", "from": "2025-09-03", "to": "2025-11-20", "value": 92.0, "op": "below", "threshold": 96}]
     assert provisional_sentence(percent, {2025: "".join(marks)}, TODAY).endswith("still below 96%.")
 
 

@@ -176,7 +176,7 @@ def test_the_calendar_has_weeks_as_columns_and_sessions_as_rows(cast: Cast) -> N
 
 
 def test_a_pattern_is_named(cast: Cast) -> None:
-    present(cast, imogen={day: "I" for day in ("2025-09-08", "2025-09-15", "2025-09-22")})
+    present(cast, imogen=dict.fromkeys(("2025-09-08", "2025-09-15", "2025-09-22"), "I"))
     assert calendar_of(cast, cast.imogen).pattern == "6 of 6 missed were Mondays"
 
 
