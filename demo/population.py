@@ -26,7 +26,7 @@ RARE_FLAGS = {"looked_after": 0.007, "social_worker": 0.025, "child_protection":
 FAMILY_SIZES, FAMILY_SHARES = (1, 2, 3), (0.62, 0.31, 0.07)
 HOMES = ("together", "apart", "alone", "carer")
 HOME_SHARES = (0.68, 0.20, 0.11, 0.01)
-BOTH_GET_LETTERS = 0.3
+BOTH_GET_LETTERS = 0.12
 """Share of couples under one roof of whom both, rather than one, asked for the school's letters."""
 ORDER_FROM = dt.date(2025, 6, 2)
 JOINS_MID_YEAR, LEAVES_MID_YEAR = 0.03, 0.02

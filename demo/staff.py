@@ -67,6 +67,8 @@ WORDS = {
     "call": ("Mum knew; will ring on the first day from now on.", "Asthma; inhaler plan to be updated.", ""),
     "meeting": ("Barriers talked through, three actions agreed.", "Breakfast club from Monday, check-in with the tutor.", ""),
 }
+DECIDING_DAYS = (0, 2)
+"""Each person decides letters on two days of the week, which days is their own."""
 POSTING_WEEKDAY = 3
 """The post goes on Thursdays; in a short week on its last school day."""
 
@@ -192,8 +194,9 @@ class ScriptedStaff:
             return False
         if held_until:
             return on >= held_until
-        slowness = self._slowness(self._approver(pupil, role).user.email)
-        return self._age(drafted, on) >= 1 + number(4, "decide", planned) + slowness
+        approver = self._approver(pupil, role).user.email
+        sits_down = (on.weekday() + number(5, "day", approver)) % 5 in DECIDING_DAYS
+        return sits_down and self._age(drafted, on) >= 1 + number(2, "decide", planned) + self._slowness(approver)
 
     def _approver(self, pupil_id: int, role: str) -> StaffRole:
         year_group, form = self.placements.get(pupil_id, (None, ""))

@@ -1,6 +1,11 @@
-"""Addresses of the demo: the chooser."""
+"""Addresses of the demo: the chooser and its one button."""
 
-from django.urls import URLPattern
+from django.urls import URLPattern, path
+
+from demo import views
 
 app_name = "demo"
-urlpatterns: list[URLPattern] = []
+urlpatterns: list[URLPattern] = [
+    path("", views.chooser, name="chooser"),
+    path("sign-in/", views.sign_in, name="sign-in"),
+]

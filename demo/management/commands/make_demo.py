@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import time
 from argparse import ArgumentParser
@@ -17,6 +18,9 @@ from demo.made import TableRow, found, keep, strangers
 from demo.processes import run_years
 from schools.clock import now, today
 from schools.models import Group, School
+
+RARELY = (200_000, 20, 20)
+"""Thresholds of the garbage collector while millions of short-lived records are made."""
 
 
 class Command(BaseCommand):
@@ -47,6 +51,8 @@ class Command(BaseCommand):
             self._say("clearing what an earlier making left")
             call_command("flush", interactive=False, verbosity=0)
         self._say("making schools, pupils and registers")
+        settings.DEBUG = False  # or every statement of the year would be kept in the query log
+        gc.set_threshold(*RARELY)
         with transaction.atomic():
             built = build(today())
         self._say(f"{sum(built.marks.values()):,} marks of {len(built.enrolments):,} enrolments are in; the nights begin")
