@@ -20,6 +20,7 @@ _OPEN, _CLOSE, _PART = "\ue000", "\ue001", "\ue002"
 """Private-use characters around a gap while it is merged; they are taken out of whatever the facts hold."""
 _GAP = re.compile(f"{_OPEN}(.*?){_PART}(.*?){_CLOSE}")
 _LEFT_TO_RIGHT_MARK = "\u200e"
+_SIGNATURE = '<div class="letter__sign">'
 _NOT_TEXT = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ue000-\uf8ff\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 """Control, private-use and direction-override characters: none of them belongs in a name or a figure."""
 
@@ -53,8 +54,9 @@ class MergedLetter:
         return not self.missing_fills
 
 
-def merge(wording: Wording, facts: LetterFacts, fills: Mapping[str, str] | None = None) -> MergedLetter:
-    """Merge ``facts`` into ``wording``; ``fills`` are what a person filled in and go before the record.
+def merge(wording: Wording, facts: LetterFacts, fills: Mapping[str, str] | None = None, *, extra: str = "") -> MergedLetter:
+    """Merge ``facts`` into ``wording``; ``fills`` are what a person filled in and go before the record; ``extra`` is a person's own
+    paragraph, which stands before the signature.
 
     Raises ``ValueError`` for a fill that is not one of the fields a person may fill in.
     """
@@ -64,7 +66,7 @@ def merge(wording: Wording, facts: LetterFacts, fills: Mapping[str, str] | None 
     enclosed = _enclosed(wording, facts)
     context = _context(facts, given)
     context["certificate_enclosed"] = any(ENCLOSURES["certificate"] == title for title in enclosed)
-    body = tidy(_render(wording.body, context)) + _form(wording, facts) + _enclosure_line(wording, enclosed)
+    body = _with_extra(tidy(_render(wording.body, context)), extra) + _form(wording, facts) + _enclosure_line(wording, enclosed)
     title = " ".join(_render(wording.title, context).split())
     gaps = [name for name, _ in _GAP.findall(title + body)]
     asked = [name for name in wording.head.asks if not context[name]]
@@ -75,6 +77,13 @@ def merge(wording: Wording, facts: LetterFacts, fills: Mapping[str, str] | None 
         title=plain_title, html=shown, text=_text(wording, plain_title, shown),
         missing_fills=tuple(dict.fromkeys([*asked, *gaps])), enclosed=enclosed,
     )
+
+
+def _with_extra(body: str, extra: str) -> str:
+    """The body with a person's own paragraphs (a blank line parts them) before the signature, or at the end where there is none."""
+    paragraphs = "".join(f"<p>{html.escape(clean(part), quote=False)}</p>\n" for part in re.split(r"\n\s*\n", extra) if clean(part))
+    before, mark, after = body.partition(_SIGNATURE)
+    return f"{before}{paragraphs}{mark}{after}"
 
 
 def fillable() -> list[str]:

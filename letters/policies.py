@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 
+from letters.fields import MERGE_FIELDS
 from letters.models import Letter
-from letters.queries import LiveLetter
 from letters.states import WAITING
 from schools.access import Scope
 from schools.models import Role
@@ -31,7 +31,7 @@ def why_not_approve(letter: Letter, *, scope: Scope, merged_missing: tuple[str, 
     if letter.held_until and scope.on < letter.held_until:
         return f"Held until {letter.held_until:%-d %B %Y}: {letter.reason}"
     if merged_missing:
-        return f"Fill in first: {', '.join(name.replace('_', ' ') for name in merged_missing)}."
+        return missing_sentence(merged_missing)
     return why_not_decide(letter, scope)
 
 
@@ -50,5 +50,9 @@ def why_not_undo(letter: Letter, now: dt.datetime) -> str:
     return ""
 
 
-def missing_fills(live: LiveLetter) -> tuple[str, ...]:
-    return live.merged.missing_fills
+def missing_sentence(names: tuple[str, ...]) -> str:
+    """What stands in the way of a letter with gaps: what a person can fill in, or what the school's own record lacks."""
+    to_fill = [MERGE_FIELDS[name].label for name in names if MERGE_FIELDS[name].fill]
+    if to_fill:
+        return f"Fill in first: {', '.join(to_fill)}."
+    return f"The record does not hold: {', '.join(MERGE_FIELDS[name].label for name in names)}. Ask your administrator to add it."

@@ -79,7 +79,7 @@ def _drawn(letters: list[Letter], on: dt.date) -> dict[int, LiveLetter]:
 
 def _merged(letter: Letter, facts: LetterFacts) -> LiveLetter:
     wording = wording_for(letter.ruleset, letter.wording)
-    return LiveLetter(letter, facts, merge(wording, facts, letter.fills))
+    return LiveLetter(letter, facts, merge(wording, facts, letter.fills, extra=letter.extra_paragraph))
 
 
 def with_everything(letters: Iterable[int]) -> list[Letter]:

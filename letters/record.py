@@ -97,6 +97,7 @@ class Record:
             contact=_person(lead),
             contacts=tuple(self._contacts(planned, link)),
             period=self._period(planned),
+            next_period=self._next_period(planned),
             reply_by=reply_by(self.on),
             phase="secondary" if self.school.phase == School.Phase.SECONDARY else "primary",
             thresholds=self._thresholds(planned),
@@ -222,6 +223,14 @@ class Record:
         figures = Figures(last.starts_on, last.ends_on, last.possible or 0, last.attended or 0)
         met = last.outcome == Period.Outcome.MET
         return PeriodFacts(last.weeks, last.starts_on, last.ends_on, last.target, figures, met)
+
+    def _next_period(self, planned: PlannedLetter) -> PeriodFacts | None:
+        """The plan or period that begins with this letter, from the day of the letter."""
+        ladder = ruleset_of(planned.version)
+        stage = ladder.stage(planned.stage_record.stage) if planned.stage_record else None
+        if stage is None or not stage.begins_period:
+            return None
+        return PeriodFacts(stage.begins_period, self.on, self.on + dt.timedelta(weeks=stage.begins_period))
 
     def _thresholds(self, planned: PlannedLetter) -> dict[str, int]:
         """The percentages in force by the names that letters use: from the reasons that the stage rests on, and from the ladder."""

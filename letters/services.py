@@ -19,11 +19,11 @@ from pypdf import PdfReader, PdfWriter
 
 from escalation.models import PlannedLetter, StageRecord
 from escalation.services import add_event, cancel_what_waits, decline_stage, mark_stage_done
-from letters.catalogue import ENCLOSURES
+from letters.enclosing import enclosures_of
 from letters.models import Letter, LetterEvent, PrintBatch
 from letters.pdf import MissingGlyphs, render_letter_pdf
-from letters.policies import UNDO, state_sentence, why_not_undo
-from letters.queries import LiveLetter, certificate_of, facts_to_json, live, with_everything
+from letters.policies import UNDO, missing_sentence, state_sentence, why_not_undo
+from letters.queries import LiveLetter, facts_to_json, live, with_everything
 from letters.record import Draft, Record
 from letters.states import WAITING, comes_from
 from schools import audit
@@ -32,7 +32,6 @@ from schools.rules import Refused
 
 TO_PARENTS = ("letter", "message")
 """Kinds of wording that are drafted for each parent; guides and forms are for staff."""
-CERTIFICATES = ("certificate", "attendance-record")
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,8 +175,7 @@ def _approve(drawn: LiveLetter, *, by: User, role: str, now: dt.datetime, seen: 
     if seen is not None and seen != drawn.token:
         return Outcome(letter, False, "The register has changed since you looked: the letter was redrawn. Read it once more.")
     if drawn.merged.missing_fills:
-        missing = ", ".join(name.replace("_", " ") for name in drawn.merged.missing_fills)
-        return Outcome(letter, False, f"Fill in first: {missing}.")
+        return Outcome(letter, False, missing_sentence(drawn.merged.missing_fills))
     try:
         pdf = render_pdf(drawn) if render else b""
     except (MissingGlyphs, ValueError) as fault:
@@ -187,9 +185,7 @@ def _approve(drawn: LiveLetter, *, by: User, role: str, now: dt.datetime, seen: 
 
 def render_pdf(drawn: LiveLetter) -> bytes:
     """The letter with its enclosures as it will be printed."""
-    wanted = {key for key in CERTIFICATES if ENCLOSURES.get(key) in drawn.merged.enclosed}
-    enclosures = [certificate_of(drawn.letter, drawn.facts)] if wanted else []
-    return render_letter_pdf(drawn.merged, drawn.facts, enclosures=enclosures)
+    return render_letter_pdf(drawn.merged, drawn.facts, enclosures=enclosures_of(drawn))
 
 
 def _freeze(drawn: LiveLetter, pdf: bytes, *, by: User, role: str, now: dt.datetime) -> Outcome:

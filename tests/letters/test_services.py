@@ -13,6 +13,7 @@ from attendance.services import change_mark
 from escalation.adoption import adopt
 from escalation.models import Period, StageRecord, Task
 from letters import services
+from letters.enclosing import enclosures_of
 from letters.models import Letter, LetterEvent
 from letters.policies import why_not_approve, why_not_undo
 from letters.queries import live, with_everything
@@ -101,11 +102,15 @@ def test_a_letter_with_a_gap_cannot_be_approved_until_a_person_fills_it(cast: Ca
     Letter.objects.filter(pk=letter.pk).update(wording="letter-3")
     letter = letter_to("Morwenna")
     (outcome,) = approve(cast, letter)
-    assert outcome.sentence == "Fill in first: meeting date, meeting time, meeting place."
+    assert outcome.sentence == "Fill in first: date of the meeting, time of the meeting, place of the meeting."
     fills = {"meeting_date": "Tuesday 9 December", "meeting_time": "4.10pm", "meeting_place": "room 2"}
-    services.edit_letter(letter=letter, fills=fills, by=cast.staff["head"], role="head", now=NOW)
+    extra = "Thank you for ringing us.\n\nThe <lift> works again."
+    services.edit_letter(letter=letter, fills=fills, extra_paragraph=extra, by=cast.staff["head"], role="head", now=NOW)
     (outcome,) = approve(cast, letter)
-    assert outcome.ok and "Tuesday 9 December at 4.10pm" in text_of(letter_to("Morwenna").pdf.open().read())
+    words = text_of(letter_to("Morwenna").pdf.open().read())
+    assert outcome.ok and "Tuesday 9 December at 4.10pm" in words
+    assert words.index("The <lift> works again.") < words.index("Yours sincerely")
+    assert "Attendance record" in words and "Absence that was not agreed" in words, "the certificate goes with it"
 
 
 def test_an_approval_is_undone_within_ten_minutes_and_not_after(cast: Cast) -> None:
@@ -181,3 +186,16 @@ def test_the_table_of_states_is_whole() -> None:
     assert not [s for s in ("declined", "withdrawn", "delivered") if TRANSITIONS[s]], "what has ended stays ended"
     assert not any(may_become(before, "approved") for before in states - {"drafted", "held"})
     assert "posted" not in comes_from("drafted")
+
+
+@pytest.mark.parametrize(("ruleset", "wording"), [
+    ("federation", "letter-4"), ("coventry", "letter-e"), ("vale", "plan-meeting"), ("wigston", "concern-2"),
+    ("goldington", "contract-meeting"), ("coventry", "letter-a"),
+])  # fmt: skip
+def test_whatever_a_letter_names_as_enclosed_goes_with_it(cast: Cast, ruleset: str, wording: str) -> None:
+    Letter.objects.update(ruleset=ruleset, wording=wording)
+    drawn = live(with_everything(Letter.objects.values_list("pk", flat=True)[:1]), TODAY)
+    (letter,) = drawn.values()
+    sheets = enclosures_of(letter)
+    assert len(sheets) == len(letter.merged.enclosed) == 1
+    assert len(PdfReader(BytesIO(services.render_pdf(letter))).pages) >= 2
