@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from escalation.engine.ruleset import Ruleset
+from escalation.engine.sentences import plural
 
 
 @dataclass
@@ -66,9 +67,9 @@ def in_lines(load: Workload, year_began: dt.date) -> Iterator[str]:
     for monday, id, role in sorted(load.by_week, key=lambda key: (key[0], order[key[1]])):
         yield f"{monday}      {id:<7} {role:<17} {load.by_week[monday, id, role]:>9}"
     peak = load.peak
-    yield f"peak week: {peak[0]}, {peak[1]} proposals" if peak else "peak week: none, nothing was proposed"
+    yield f"peak week: {peak[0]}, {plural(peak[1], 'proposal')}" if peak else "peak week: none, nothing was proposed"
     cases = load.case_load(year_began)
-    yield f"case load at the end: {sum(cases.values())} pupils"
+    yield f"case load at the end: {plural(sum(cases.values()), 'pupil')}"
     for stage in load.ruleset.stages:
         if cases[stage.id]:
             yield f"  stage {stage.id} ({stage.name}): {cases[stage.id]}"
