@@ -1,8 +1,9 @@
 """Writing many rows at once: one door with two back ends.
 
-On PostgreSQL rows go by COPY into a temporary table and from there, in one statement, to where they belong; on the embedded database by
-``executemany``. Either way the number of statements does not grow with the number of rows, and a row that is stored already as given is
-not written again. Table and column names come from the models, never from outside.
+On PostgreSQL rows are appended by COPY, and inserted or updated from one array a column (as fast as COPY to a temporary table and on from
+there, in one statement instead of three); on the embedded database it is ``executemany``. Either way the number of statements does not grow
+with the number of rows, and a row that is stored already as given is not written again. Table and column names come from the models, never
+from outside.
 """
 
 from __future__ import annotations
@@ -47,9 +48,9 @@ def upsert(
     change = _on_conflict(table, key, [] if only_new else [column for column in columns if column not in key])
     with transaction.atomic(savepoint=False), connection.cursor() as cursor:
         if connection.vendor == "postgresql":
-            incoming = _copied(cursor, f"SELECT {names} FROM {table}", rows)
             # in the order of the key, so that two writers cannot wait for each other
-            cursor.execute(f"INSERT INTO {table} ({names}) SELECT {names} FROM {incoming} ORDER BY {_list(key)} {change}")
+            source = f"SELECT {names} FROM unnest({_casts(model, columns)}) AS given ({names}) ORDER BY {_list(key)}"
+            cursor.execute(f"INSERT INTO {table} ({names}) {source} {change}", _arrays(columns, rows))
         else:
             places = ", ".join(["%s"] * len(columns))
             cursor.executemany(f"INSERT INTO {table} ({names}) VALUES ({places}) {change}", _adapted(rows))
@@ -108,6 +109,22 @@ def _adapted(rows: Iterable[Sequence[Any]]) -> list[list[Any]]:
 def _substitution(patch: Patch) -> tuple[Any, ...]:
     length = len(patch.was)
     return (patch.start, patch.becomes, patch.start + length + 1, patch.row_id, patch.start + 1, length, patch.was)
+
+
+def _casts(model: type[models.Model], columns: Sequence[str]) -> str:
+    """A placeholder for each column's array, of the column's type."""
+    types = {field.column: field.db_type(connection) for field in model._meta.concrete_fields}
+    return ", ".join(f"%s::{types[column]}[]" for column in columns)
+
+
+def _arrays(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[Any]:
+    """The rows turned into columns; numbers and dates written out here, which is much faster than the driver's way."""
+    arrays = list(zip(*rows, strict=True)) or [()] * len(columns)
+    return [_literal(values) if all(isinstance(value, int | dt.date) for value in values) else list(values) for values in arrays]
+
+
+def _literal(values: Sequence[Any]) -> str:
+    return f"{{{','.join(map(str, values))}}}"
 
 
 def _copied(cursor: CursorWrapper, columns: str, rows: Iterable[Sequence[Any]]) -> str:

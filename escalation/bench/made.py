@@ -38,13 +38,14 @@ class MadeSchool:
     pupils: list[Pupil]
 
 
-def make_school(pupils: int, *, ladder: str, now: dt.datetime, name: str = "Bench School") -> MadeSchool:
+def make_school(pupils: int, *, ladder: str, now: dt.datetime) -> MadeSchool:
     """A school of that size with two years of marks, staff for every role, and a ladder; in the caller's transaction."""
-    group = Group.objects.create(name=f"{name} and others, {pupils}", slug=f"bench-{pupils}")
+    urn = _free_urn()
+    group = Group.objects.create(name=f"Bench {urn}", slug=f"bench-{urn}")
     school = School.objects.create(
         group=group,
-        urn=_free_urn(),
-        name=name,
+        urn=urn,
+        name=f"Bench School {urn}",
         phase=School.Phase.SECONDARY,
         local_authority="Fenshire",
         address="1 School Lane\nFenwold",

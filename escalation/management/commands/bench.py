@@ -13,6 +13,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
+from escalation.bench import measure as measuring
 from escalation.bench.measure import BenchFault, Line, Result, measure
 from escalation.engine.ruleset import SHIPPED
 from schools import clock
@@ -44,7 +45,9 @@ class Command(BaseCommand):
             raise CommandError("--pupils must be 1 or more.")
         try:
             with transaction.atomic():
-                result = measure(pupils=options["pupils"], ladder=options["ladder"], now=clock.now())
+                result = measure(
+                    pupils=options["pupils"], ladder=options["ladder"], now=clock.now(), sizes=measuring.STATEMENT_SIZES
+                )
                 transaction.set_rollback(True)
         except BenchFault as fault:
             raise CommandError(str(fault)) from None
