@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 
 from django.urls import reverse
 
+from desk.queries.decisions import count_waiting
 from desk.requests import may_anywhere
-from letters.models import Letter
 from schools.access import Scope
 from schools.models import Role
 
@@ -56,7 +56,7 @@ def first_page(scope: Scope) -> str:
 
 
 def navigation(scope: Scope, current: str) -> list[Item]:
-    """The pages that the person's roles open; one statement, for how many letters wait for them."""
+    """The pages that the person's roles open; one statement, for how many decisions wait for them."""
     items = [Item(title, reverse(view), view, view == current) for title, view, act in PAGES if _is_open(scope, view, act)]
     if scope.roles:
         items.append(Item("The ladder", reverse("desk:ladder"), "desk:ladder", current == "desk:ladder", to_the_right=True))
@@ -75,11 +75,4 @@ def _is_open(scope: Scope, view: str, act: str) -> bool:
 def _with_count(item: Item, scope: Scope) -> Item:
     if item.view != "desk:decisions":
         return item
-    return replace(item, count=letters_waiting(scope), count_means="letters wait for you")
-
-
-def letters_waiting(scope: Scope) -> int:
-    """How many drafted letters name a role that the person holds at the letter's school, for pupils whom they may see."""
-    keys = {role.role for role in scope.roles}
-    drafts = Letter.objects.filter(state=Letter.State.DRAFTED, approves__in=keys, school__in=scope.schools)
-    return drafts.filter(case__pupil__in=scope.pupils).count()
+    return replace(item, count=count_waiting(scope, scope.on), count_means="wait for you")

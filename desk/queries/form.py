@@ -68,7 +68,7 @@ class FormPage:
     rows: list[FormRow]
 
     @property
-    def talks_due(self) -> int:
+    def tasks_due(self) -> int:
         return sum(row.talk is not None for row in self.rows)
 
     @property
@@ -118,7 +118,7 @@ def form_page(scope: Scope, user: User, school: School, form: str, on: dt.date) 
 def _row(line: RollLine, place: Place, figures: Figures | None, talk: Task | None, last: Event | None) -> FormRow:
     monday = place.on - dt.timedelta(days=place.on.weekday())
     last_week, this_week = _week(line, place, monday - dt.timedelta(days=7)), _week(line, place, monday)
-    return FormRow(line, last_week, this_week, figures, talk, last, opening(line, place, figures, is_due=talk is not None))
+    return FormRow(line, last_week, this_week, figures, talk, last, opening(line, place, figures, is_due=talk is not None and talk.kind == "conversation"))
 
 
 def _week(line: RollLine, place: Place, monday: dt.date) -> list[Mark]:
@@ -132,11 +132,11 @@ def _mark(line: RollLine, place: Place, date: dt.date, session: str) -> Mark:
 
 
 def _talks(lines: Iterable[RollLine], school: School, user: User) -> dict[int, Task]:
-    """The tutor's first open task by pupil."""
+    """The first open task of the tutor, or of whoever looks, by pupil."""
     tasks = Task.objects.filter(state=Task.State.OPEN, case__school=school, case__pupil__in=[line.pupil for line in lines])
     found: dict[int, Task] = {}
     for task in tasks.select_related("case", "stage_record"):
-        if task.owner_id == user.pk or (task.owner_id is None and task.role == Role.TUTOR):
+        if task.owner_id == user.pk or task.role == Role.TUTOR:
             found.setdefault(task.case.pupil_id, task)
     return found
 

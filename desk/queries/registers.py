@@ -24,6 +24,7 @@ BECOMES_O = 5
 
 @dataclass(frozen=True, slots=True)
 class Missing:
+    urn: str
     school: str
     form: str
 
@@ -69,7 +70,7 @@ def registers_now(places: Mapping[int, Place], lines: Collection[RollLine]) -> R
     forms = _forms(open_today)
     session = _session_now(forms, places)
     missing = [
-        Missing(places[school].school.name, form)
+        Missing(places[school].school.urn, places[school].school.name, form)
         for (school, form), members in forms.items()
         if not _is_in(members, places[school].on, session or "AM")
     ]

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.db import transaction
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -26,7 +27,7 @@ from escalation import services
 from escalation.models import StageRecord, Task, WatchEntry
 from letters.phrases import count
 from schools.clock import now, today
-from schools.models import Enrolment, PupilParent, Role, User
+from schools.models import Enrolment, PupilParent, Role, School, User
 from schools.rules import Refused
 
 RECORDING_ROLES = (Role.OFFICER, Role.ATTENDANCE_LEAD, Role.HEAD, Role.SAFEGUARDING_LEAD)
@@ -52,16 +53,18 @@ def call(request: StaffRequest, enrolment: int) -> HttpResponse:
     return _go(request)
 
 
+@transaction.atomic
 def _record_call(request: StaffRequest, enrolment: Enrolment, form: CallForm) -> int:
-    """How many marks were changed."""
-    values, scope = form.cleaned_data, request.scope
-    role = scope.acting_as(enrolment.school, *RECORDING_ROLES)
-    links = PupilParent.objects.filter(pupil=enrolment.pupil, parent=values["parent"]).select_related("parent")
-    link = links.first() if values["parent"] else None
-    until = f"Back after {values['until']:%A} {values['until'].day} {values['until']:%B}." if values["until"] else ""
+    """How many marks were changed; nothing is recorded where one of them is refused."""
+    values, school = form.cleaned_data, enrolment.school
+    if values["code"]:
+        request.scope.authorise("change_marks", school)
+    role = request.scope.acting_as(school, *RECORDING_ROLES)
+    link = PupilParent.objects.filter(pupil=enrolment.pupil, parent=values["parent"]).select_related("parent").first()
+    until = f"Back after {values['until']:%A %-d %B}." if values["until"] else ""
     services.record_contact(
         pupil=enrolment.pupil,
-        school=enrolment.school,
+        school=school,
         kind="call",
         by=request.user,
         role=role,
@@ -71,11 +74,8 @@ def _record_call(request: StaffRequest, enrolment: Enrolment, form: CallForm) ->
         note=" ".join(part for part in (values["note"], until) if part),
         parent=link.parent if link else None,
     )
-    if not values["code"]:
-        return 0
-    scope.authorise("change_marks", enrolment.school)
     said = values["note"] or "Reason given on the telephone"
-    return _explain(request, enrolment, values["code"], said[:200], role)
+    return _explain(request, enrolment, values["code"], said[:200], role) if values["code"] else 0
 
 
 def _explain(request: StaffRequest, enrolment: Enrolment, code: str, reason: str, role: str) -> int:
@@ -115,6 +115,13 @@ def _converse(request: StaffRequest, enrolment: Enrolment, task: Task | None, sa
 def confirm_n_codes(request: StaffRequest, urn: str) -> HttpResponse:
     """N codes whose five school days are over become O, with the name and role of whoever confirmed the list."""
     school = school_or_404(request.scope, urn, "change_marks")
+    return _try(
+        request, lambda: _confirm(request, school), "N codes that nobody explained in five school days are now O, in your name."
+    )
+
+
+@transaction.atomic
+def _confirm(request: StaffRequest, school: School) -> None:
     calendars = places([school], today())
     lines = roll(request.scope, [school], today()).values()
     due = [code for code in old_n_codes(calendars, lines) if code.age >= BECOMES_O]
@@ -131,8 +138,6 @@ def confirm_n_codes(request: StaffRequest, urn: str) -> HttpResponse:
             role=role,
             now=now(),
         )
-    messages.success(request, f"{count(len(due), 'N code')} changed to O, in your name.")
-    return _go(request)
 
 
 @login_required
