@@ -93,7 +93,7 @@ def rulesets(draw):
             "begins_period": draw(st.integers(1, 6)),
             "acts": "tutor",
             "actions": [{"kind": "letter"}],
-            "clause": "1",
+            "clause": "c",
             "what_school_does": "x",
             "what_family_can_do": "x",
             "what_brings_back": "x",
@@ -116,7 +116,7 @@ def rulesets(draw):
         },
         "bands": [{"id": "b", "name": "B", "level": 1}],
         "stages": stages,
-        "watch": [{"id": "w", "name": "W", "when": draw(comparisons()), "who": "officer", "clause": "1", "what_to_do": "x"}],
+        "watch": [{"id": "w", "name": "W", "when": draw(comparisons()), "who": "officer", "clause": "c", "what_to_do": "x"}],
     }
 
 
