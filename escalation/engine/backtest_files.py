@@ -172,7 +172,7 @@ class MarksReader:
         upns = sorted(self._pupils)
         matrix = matrix[[self._pupils[upn] for upn in upns]]
         self._report_withdrawn(matrix)
-        return Register(self.days, matrix, *spans_with_marks(self.days, matrix)), upns
+        return Register(self.days, matrix, *spans_with_marks(self.days, matrix), many_days=True), upns
 
     def _report_second_rows(self, cells: np.ndarray) -> None:
         if len(cells) == 0 or np.bincount(cells).max() == 1:

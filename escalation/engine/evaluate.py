@@ -187,10 +187,11 @@ def _may_open_again(
 
 def _illness_begins(judge: Judge, codes: tuple[str, ...], rows: np.ndarray) -> np.ndarray:
     """bool[rows]: a school day with a session of ``codes`` whose school day before has none."""
-    has, last = judge.register.has_code(codes), judge.moment.last
+    register, last = judge.register, judge.moment.last
     if not judge.moment.is_school_day:
         return np.zeros(len(rows), dtype=bool)
-    return has[last, rows] & ~has[last - 1, rows] if last else has[last, rows]
+    today = register.has_code(codes, last, rows)
+    return today & ~register.has_code(codes, last - 1, rows) if last else today
 
 
 def _evaluated_days(judge: Judge, pupil: int, since: int) -> int:

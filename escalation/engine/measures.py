@@ -99,8 +99,9 @@ def _greatest(comparison: Comparison, register: Register, spans: list[Span], row
 
 
 def _run(comparison: Comparison, register: Register, moment: Moment, rows: np.ndarray) -> Figures:
-    lengths = register.run_lengths(comparison.codes, by_session=comparison.measure == "run_of_sessions")
-    return Figures(lengths[moment.last, rows].astype(np.int64), None, None, Span(0, moment.stop, 0, moment.ordinal))
+    by_session = comparison.measure == "run_of_sessions"
+    lengths = register.run_length(comparison.codes, moment.last, rows, by_session=by_session)
+    return Figures(lengths, None, None, Span(0, moment.stop, 0, moment.ordinal))
 
 
 def _age_of_mark(comparison: Comparison, register: Register, moment: Moment, rows: np.ndarray) -> Figures:

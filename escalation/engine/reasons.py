@@ -132,7 +132,8 @@ def comparison_reason(judge: Judge, leaf: Comparison, figure: Figures, rows: np.
     start, stop, opens = (_at(number, at) for number in (figure.span.start, figure.span.stop, figure.span.opens))
     denominator = None if figure.denominator is None else int(figure.denominator[at])
     if leaf.measure in RUNS and numerator:
-        start = judge.register.run_begins(pupil, leaf.codes, judge.moment.last, by_session=leaf.measure == "run_of_sessions")
+        by_session = leaf.measure == "run_of_sessions"
+        start = judge.register.run_begins(pupil, leaf.codes, judge.moment.last, numerator, by_session=by_session)
         opens = int(judge.register.days.ordinals[start])
     return Reason(
         measure=leaf.measure,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache, cached_property, partial, reduce
 
 import numpy as np
 
@@ -48,6 +48,12 @@ def _words() -> np.ndarray:
 
 
 _WORDS = _words()
+_LOOK_BACK = 12
+"""School days in which most runs are broken; the few that are not are followed back to their beginning."""
+
+Days = np.ndarray | int
+"""One day number for all pupils, or one for each."""
+PerDay = Callable[[np.ndarray], np.ndarray]
 
 
 @cache
@@ -78,6 +84,7 @@ class Register:
     ``marks``: uint8[pupils, 2 * days] of mark characters ("." for no mark), morning and afternoon of each school day in turn.
     ``on_roll_from``, ``on_roll_to``: int[pupils, years], numbers of the first and last school day on which the pupil is evaluated
     in each academic year of the calendar (from > to: not at all that year); left out, everyone is evaluated on every day.
+    ``many_days``: many days will be asked about (a back-test), so tables over all days are worth making; the night asks about one.
     """
 
     def __init__(
@@ -86,6 +93,8 @@ class Register:
         marks: np.ndarray,
         on_roll_from: np.ndarray | None = None,
         on_roll_to: np.ndarray | None = None,
+        *,
+        many_days: bool = False,
     ) -> None:
         if marks.ndim != 2 or marks.shape[1] != 2 * len(days):
             raise ValueError(f"A register of {len(days)} school days has {2 * len(days)} columns, not {marks.shape}.")
@@ -95,6 +104,7 @@ class Register:
         self.years = int(days.year[-1]) + 1 if len(days) else 0
         self.on_roll_from = self._every(0) if on_roll_from is None else on_roll_from
         self.on_roll_to = self._every(max(len(days) - 1, 0)) if on_roll_to is None else on_roll_to
+        self.many_days = many_days
         self._made: dict[tuple, np.ndarray] = {}
 
     def _every(self, day: int) -> np.ndarray:
@@ -107,68 +117,86 @@ class Register:
         by_day += _WORDS[self.marks[:, 1::2]]
         return _running(by_day.T, np.uint64)
 
-    def words(self, start: np.ndarray | int, stop: np.ndarray | int, rows: np.ndarray) -> np.ndarray:
+    def words(self, start: Days, stop: Days, rows: np.ndarray) -> np.ndarray:
         """uint64[rows]: packed counts of the days ``start`` up to but not including ``stop``; see ``field``."""
         return self.totals[stop, rows] - self.totals[start, rows]
 
-    def count(
-        self, measure: str, codes: tuple[str, ...], start: np.ndarray | int, stop: np.ndarray | int, rows: np.ndarray
-    ) -> np.ndarray:
+    def count(self, measure: str, codes: tuple[str, ...], start: Days, stop: Days, rows: np.ndarray) -> np.ndarray:
         """int64[rows]: sessions counted by ``measure`` (missed, late, ...), narrowed to ``codes``, in the days start..stop-1."""
         chosen = counted_characters(measure, codes)
         if codes and not np.array_equal(chosen, counted_characters(measure, ())):
-            totals = self._totals(("sessions", chosen.tobytes()), lambda: self._per_day(chosen))
-            return (totals[stop, rows] - totals[start, rows]).astype(np.int64)
+            return self._over(("sessions", measure, codes), partial(_sessions_with, chosen), start, stop, rows)
         return field(self.words(start, stop, rows), measure)
 
-    def days_with(self, codes: tuple[str, ...], start: np.ndarray | int, stop: np.ndarray | int, rows: np.ndarray) -> np.ndarray:
+    def days_with(self, codes: tuple[str, ...], start: Days, stop: Days, rows: np.ndarray) -> np.ndarray:
         """int64[rows]: days with at least one session of ``codes``."""
-        totals = self._totals(("days with", codes), lambda: self.has_code(codes))
-        return (totals[stop, rows] - totals[start, rows]).astype(np.int64)
+        return self._over(("days with", codes), partial(_days_with, characters(codes)), start, stop, rows)
 
-    def days_absent(self, start: np.ndarray | int, stop: np.ndarray | int, rows: np.ndarray) -> np.ndarray:
+    def days_absent(self, start: Days, stop: Days, rows: np.ndarray) -> np.ndarray:
         """int64[rows]: days on which the pupil had a possible session and missed every one."""
-        totals = self._totals(("days absent",), lambda: self._whole_days_missed(())[0])
-        return (totals[stop, rows] - totals[start, rows]).astype(np.int64)
+        return self._over(("days absent",), _days_absent, start, stop, rows)
 
-    def run_lengths(self, codes: tuple[str, ...], *, by_session: bool) -> np.ndarray:
-        """int16[days, pupils]: length of the run that ends with each day, in school days or in sessions; 0 where there is none.
+    def _over(self, key: tuple, per_day: PerDay, start: Days, stop: Days, rows: np.ndarray) -> np.ndarray:
+        """Sums over days: from running totals where many windows will be asked for, else of the days themselves."""
+        if self.many_days or isinstance(start, np.ndarray) or isinstance(stop, np.ndarray):
+            if key not in self._made:
+                self._made[key] = _running(per_day(self.marks).T, np.int32)
+            totals = self._made[key]
+            return (totals[stop, rows] - totals[start, rows]).astype(np.int64)
+        key = (*key, start, stop)
+        if key not in self._made:
+            self._made[key] = per_day(self.marks[:, 2 * start : 2 * stop]).sum(axis=1, dtype=np.int64)
+        return self._made[key][rows]
+
+    def run_length(self, codes: tuple[str, ...], last: int, rows: np.ndarray, *, by_session: bool) -> np.ndarray:
+        """int64[rows]: length of the run that ends with the day ``last``, in school days or in sessions; 0 where there is none.
 
         What is neither missed nor attended (no mark, no possible session) is stepped over; a day with one marked half is judged on it.
         """
+        if self.many_days:
+            return self._run_table(codes, by_session)[last, rows].astype(np.int64)
+        lengths, broken = self._run_ending(codes, last, rows, by_session, first=max(last + 1 - _LOOK_BACK, 0))
+        longer = np.flatnonzero(~broken)
+        if len(longer):
+            lengths[longer], _ = self._run_ending(codes, last, rows[longer], by_session, first=0)
+        return lengths
+
+    def _run_ending(
+        self, codes: tuple[str, ...], last: int, rows: np.ndarray, by_session: bool, first: int
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """int64[rows], bool[rows]: the run's length within the days first..last, and whether something broke it there."""
+        counts, breaks = _run_parts(self.marks[rows, 2 * first : 2 * last + 2], codes, by_session)
+        over = np.logical_or.accumulate(breaks[:, ::-1], axis=1)
+        return (counts[:, ::-1] & ~over).sum(axis=1, dtype=np.int64), over[:, -1]
+
+    def _run_table(self, codes: tuple[str, ...], by_session: bool) -> np.ndarray:
+        """int16[days, pupils]: the length of the run that ends with each day."""
         key = ("runs", codes, by_session)
         if key not in self._made:
-            counts, breaks = self._sessions_missed(codes) if by_session else self._whole_days_missed(codes)
-            seen = np.cumsum(counts, axis=0, dtype=np.int16)
-            before = np.maximum.accumulate(np.where(breaks, seen, np.int16(0)), axis=0)
-            runs = seen - before
+            counts, breaks = _run_parts(self.marks, codes, by_session)
+            seen = np.cumsum(counts.T, axis=0, dtype=np.int16)
+            runs = seen - np.maximum.accumulate(np.where(breaks.T, seen, np.int16(0)), axis=0)
             self._made[key] = runs[1::2] if by_session else runs
         return self._made[key]
+
+    def run_begins(self, pupil: int, codes: tuple[str, ...], last: int, length: int, *, by_session: bool) -> int:
+        """Number of the first day of the run of ``length`` that ends with the day ``last``."""
+        counts, _ = _run_parts(self.marks[pupil : pupil + 1, : 2 * last + 2], codes, by_session)
+        first = int(np.flatnonzero(counts[0])[-length])
+        return first // 2 if by_session else first
 
     def oldest_day(self, codes: tuple[str, ...]) -> np.ndarray:
         """int64[pupils]: number of the first day with a session of ``codes``; the number of days where there is none."""
         key = ("oldest", codes)
         if key not in self._made:
-            has = self.has_code(codes)
-            self._made[key] = np.where(has.any(axis=0), has.argmax(axis=0), len(self.days)).astype(np.int64)
+            has = _any_of(self.marks, characters(codes))
+            first = has.argmax(axis=1)
+            self._made[key] = np.where(has[np.arange(self.pupils), first], first // 2, len(self.days)).astype(np.int64)
         return self._made[key]
 
-    def has_code(self, codes: tuple[str, ...]) -> np.ndarray:
-        """bool[days, pupils]: a session of the day bears one of ``codes``."""
-        key = ("has", codes)
-        if key not in self._made:
-            chosen = np.zeros(256, dtype=bool)
-            chosen[characters(codes)] = True
-            self._made[key] = np.ascontiguousarray((chosen[self.marks[:, 0::2]] | chosen[self.marks[:, 1::2]]).T)
-        return self._made[key]
-
-    def run_begins(self, pupil: int, codes: tuple[str, ...], last: int, *, by_session: bool) -> int:
-        """Number of the first day of the run that ends with day ``last``."""
-        runs = self.run_lengths(codes, by_session=by_session)[: last + 1, pupil]
-        counts = (self._sessions_missed(codes) if by_session else self._whole_days_missed(codes))[0][:, pupil]
-        positions = np.flatnonzero(counts[: 2 * (last + 1) if by_session else last + 1])
-        first = int(positions[-int(runs[-1])])
-        return first // 2 if by_session else first
+    def has_code(self, codes: tuple[str, ...], day: int, rows: np.ndarray) -> np.ndarray:
+        """bool[rows]: a session of the day bears one of ``codes``."""
+        return _days_with(characters(codes), self.marks[rows, 2 * day : 2 * day + 2])[:, 0]
 
     def marks_between(self, pupil: int, start: int, stop: int, chosen: np.ndarray) -> list[SeenMark]:
         """The pupil's marks in the days start..stop-1 whose character is ``chosen``, in order of time."""
@@ -187,33 +215,37 @@ class Register:
         year = self.days.year[day]
         return np.flatnonzero((self.on_roll_from[:, year] <= day) & (day <= self.on_roll_to[:, year]))
 
-    def _totals(self, key: tuple, make: Callable[[], np.ndarray]) -> np.ndarray:
-        if key not in self._made:
-            self._made[key] = _running(make(), np.int32)
-        return self._made[key]
 
-    def _per_day(self, chosen: np.ndarray) -> np.ndarray:
-        hits = chosen[self.marks].view(np.uint8)
-        return (hits[:, 0::2] + hits[:, 1::2]).T
+def _any_of(marks: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """bool, of the shape of ``marks``: a few characters are compared faster one by one than looked up."""
+    return reduce(np.logical_or, [marks == character for character in wanted])
 
-    def _whole_days_missed(self, codes: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
-        """bool[days, pupils] twice: days wholly missed (with ``codes``), and days that break a run of them."""
-        key = ("whole days", codes)
-        if key not in self._made:
-            possible = self._per_day(counted_characters("possible", ()))
-            missed = self._per_day(counted_characters("missed", codes))
-            whole = (possible > 0) & (missed == possible)
-            self._made[key] = np.stack([whole, (possible > 0) & ~whole])
-        return self._made[key][0], self._made[key][1]
 
-    def _sessions_missed(self, codes: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
-        """bool[sessions, pupils] twice: sessions missed (with ``codes``), and possible sessions that break a run of them."""
-        key = ("sessions missed", codes)
-        if key not in self._made:
-            missed = counted_characters("missed", codes)[self.marks].T
-            possible = counted_characters("possible", ())[self.marks].T
-            self._made[key] = np.stack([missed, possible & ~missed])
-        return self._made[key][0], self._made[key][1]
+def _sessions_with(chosen: np.ndarray, marks: np.ndarray) -> np.ndarray:
+    """uint8[pupils, days]: sessions of each day whose character is chosen."""
+    hits = chosen[marks].view(np.uint8)
+    return hits[:, 0::2] + hits[:, 1::2]
+
+
+def _days_with(wanted: np.ndarray, marks: np.ndarray) -> np.ndarray:
+    """bool[pupils, days]: a session of the day bears one of the characters."""
+    hits = _any_of(marks, wanted)
+    return hits[:, 0::2] | hits[:, 1::2]
+
+
+def _days_absent(marks: np.ndarray) -> np.ndarray:
+    """bool[pupils, days]: every possible session of the day, and there was one, was missed."""
+    return _run_parts(marks, (), False)[0]
+
+
+def _run_parts(marks: np.ndarray, codes: tuple[str, ...], by_session: bool) -> tuple[np.ndarray, np.ndarray]:
+    """bool[pupils, days or sessions] twice: what counts in a run (missed, with ``codes``), and what breaks it."""
+    missed, possible = counted_characters("missed", codes), counted_characters("possible", ())
+    if by_session:
+        return missed[marks], (possible & ~missed)[marks]
+    sessions, absent = _sessions_with(possible, marks), _sessions_with(missed, marks)
+    whole = (sessions > 0) & (absent == sessions)
+    return whole, (sessions > 0) & ~whole
 
 
 def _running(per_day: np.ndarray, dtype: type) -> np.ndarray:

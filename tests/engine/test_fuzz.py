@@ -214,3 +214,32 @@ def test_refused_rulesets_of_any_other_shape():
             text = as_yaml(base)[:-1] + f", {part}: {wrong}}}"
             with pytest.raises(RulesetError):
                 parse_ruleset(text, "made.yaml")
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 10_000), day=st.integers(0, 89))
+def test_one_day_and_many_days_count_the_same(seed, day):
+    """The night asks about one day, the back-test about all of them; each has its own short cut."""
+    one = made_register(seed, pupils=6)
+    many, rows = Register(DAYS, one.marks, many_days=True), np.array([0, 2, 3, 5])
+    start = max(day - 17, 0)
+    for measured in (
+        lambda register: register.run_length((), day, rows, by_session=False),
+        lambda register: register.run_length(("I", "N"), day, rows, by_session=True),
+        lambda register: register.run_length(("I", "G", "O"), day, rows, by_session=False),
+        lambda register: register.days_absent(start, day + 1, rows),
+        lambda register: register.days_with(("I", "N"), start, day + 1, rows),
+        lambda register: register.count("missed", ("I", "U"), start, day + 1, rows),
+    ):
+        assert measured(one).tolist() == measured(many).tolist()
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 10_000))
+def test_a_long_run_is_followed_back_to_its_beginning(seed):
+    marks = made_register(seed, pupils=2).marks
+    marks[:, 20:140] = ord("O")
+    for register in (Register(DAYS, marks), Register(DAYS, marks, many_days=True)):
+        length = int(register.run_length(("O",), 69, np.array([1]), by_session=False)[0])
+        assert length >= 60
+        assert register.run_begins(1, ("O",), 69, length, by_session=False) <= 10
