@@ -42,7 +42,7 @@ def _person(request: HttpRequest) -> str:
     if scope is None or not scope.roles:
         return str(request.user)
     title = scope.roles[0].shown_title
-    return f"{scope.user.name}, {title[0].lower()}{title[1:]}"
+    return f"{request.user}, {title[0].lower()}{title[1:]}"
 
 
 def _place(request: HttpRequest) -> str:

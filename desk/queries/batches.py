@@ -37,7 +37,8 @@ def post(schools: Collection[School], now: dt.datetime) -> list[Post]:
     approved = Letter.objects.filter(
         school__in=schools, state=Letter.State.APPROVED, channel=Letter.Channel.PRINT, batch__isnull=True
     ).select_related("parent", "case__pupil", "approved_by")
-    ready, settling = defaultdict(list), defaultdict(list)
+    ready: dict[int, list[Letter]] = defaultdict(list)
+    settling: dict[int, list[Letter]] = defaultdict(list)
     for letter in approved.order_by("leaves_at", "id"):
         (ready if letter.leaves_at and letter.leaves_at <= now else settling)[letter.school_id].append(letter)
     made: dict[int, list[PrintBatch]] = defaultdict(list)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect
@@ -98,16 +99,30 @@ def conversation(request: StaffRequest, enrolment: int) -> HttpResponse:
     request.scope.authorise("record_contact", found.school)
     number = request.POST.get("task", "")
     task = _task_or_404(request, int(number)) if number.isdigit() else None
-    said = {"outcome": request.POST.get("outcome", ""), "note": request.POST.get("note", "").strip()[:2000]}
-    return _try(request, lambda: _converse(request, found, task, said), f"Recorded for {found.pupil.name}.")
+    return _try(request, lambda: _converse(request, found, task), f"Recorded for {found.pupil.name}.")
 
 
-def _converse(request: StaffRequest, enrolment: Enrolment, task: Task | None, said: dict[str, str]) -> object:
+def _converse(request: StaffRequest, enrolment: Enrolment, task: Task | None) -> None:
     role = request.scope.acting_as(enrolment.school, Role.TUTOR, *RECORDING_ROLES)
-    who = {"by": request.user, "role": role, "on": today(), "now": now(), "with_whom": enrolment.pupil.called}
+    outcome, note = request.POST.get("outcome", ""), request.POST.get("note", "").strip()[:2000]
+    whom = enrolment.pupil.called
     if task:
-        return services.complete_task(task=task, **who, **said)
-    return services.record_contact(pupil=enrolment.pupil, school=enrolment.school, kind="conversation", **who, **said)
+        services.complete_task(
+            task=task, by=request.user, role=role, on=today(), now=now(), outcome=outcome, note=note, with_whom=whom
+        )
+        return
+    services.record_contact(
+        pupil=enrolment.pupil,
+        school=enrolment.school,
+        kind="conversation",
+        by=request.user,
+        role=role,
+        on=today(),
+        now=now(),
+        outcome=outcome,
+        note=note,
+        with_whom=whom,
+    )
 
 
 @login_required
@@ -209,6 +224,9 @@ def _stage_or_404(request: StaffRequest, number: int) -> StageRecord:
     records = StageRecord.objects.filter(case__pupil__in=request.scope.pupils, case__school__in=request.scope.schools)
     record = get_object_or_404(records.select_related("case__school", "case__pupil"), pk=number)
     request.scope.authorise("record_contact", record.case.school)
+    if not request.scope.role_keys_at(record.case.school) & {record.acts, record.approves, *RECORDING_ROLES}:
+        who = Role(record.acts).label.lower()
+        raise PermissionDenied(f"This stage is the {who}’s to decide, or that of those who lead attendance.")
     return record
 
 

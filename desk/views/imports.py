@@ -49,7 +49,13 @@ def upload(request: StaffRequest) -> HttpResponse:
             return redirect("desk:import-preview")
         except FileRefused as fault:
             refused = fault
-    context = {"form": form, "refused": refused, "batches": _recent(schools), "several": len(schools) > 1, "limit": MAX_BYTES // 1024**2}
+    context = {
+        "form": form,
+        "refused": refused,
+        "batches": _recent(schools),
+        "several": len(schools) > 1,
+        "limit": MAX_BYTES // 1024**2,
+    }
     return render(request, "desk/import.html", context, status=422 if refused or form.errors else 200)
 
 
@@ -95,6 +101,7 @@ def _kept(request: StaffRequest) -> tuple[dict[str, str], School, bytes] | None:
 @login_required
 def preview(request: StaffRequest) -> HttpResponse:
     """What reading the file in would do, in counts, with each refused row."""
+    schools_for(request.scope, "import_register")
     found = _kept(request)
     if found is None:
         messages.info(request, "There is no file to look at any more: choose it again.")
@@ -125,6 +132,7 @@ def _listed(shown: Preview) -> dict[str, Any]:
 @require_POST
 def commit(request: StaffRequest) -> HttpResponse:
     """Reads the kept file in, or forgets it where the person says so."""
+    schools_for(request.scope, "import_register")
     found = _kept(request)
     if found is None or request.POST.get("decision") != "commit":
         _forget(request)

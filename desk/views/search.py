@@ -41,7 +41,7 @@ def pupils(request: StaffRequest) -> HttpResponse:
     rows = _in_order(_kept(everyone, schools, asked), asked["order"])
     page = Paginator(rows, queries.PAGE).get_page(request.GET.get("page"))
     context = {
-        "rows": queries.with_stages(page.object_list, today()),
+        "rows": queries.with_stages(list(page.object_list), today()),
         "page": page,
         "asked": asked,
         "orders": list(ORDERS.items()),

@@ -192,6 +192,14 @@ def test_outside_the_schools_a_letter_does_not_exist(client: Client, cast: Cast,
     assert client.get(reverse("desk:decisions-review"), {"item": letter.pk}).status_code == 404
 
 
+@pytest.mark.parametrize("number", ["x", "²", "-1", "99999999999999999999999", "%00"])
+def test_what_is_no_letters_number_is_nobodys_letter(client: Client, cast: Cast, number: str) -> None:
+    as_(client, cast.bob)
+    assert client.get(QUEUE, {"letter": number}).status_code == 404
+    assert client.post(reverse("desk:approve"), {"letter": number}).status_code == 404
+    assert client.get(reverse("desk:decisions-review"), {"item": number}).status_code == 404
+
+
 def test_another_forms_letters_do_not_exist_for_a_tutor(client: Client, cast: Cast) -> None:
     stranger = make.UserFactory()
     make.StaffRoleFactory(user=stranger, role=Role.TUTOR, school=cast.here, forms=["8B"])

@@ -133,7 +133,7 @@ def test_one_persons_file_is_nobody_elses(client: Client, cast: Cast) -> None:
 def test_a_withdrawn_role_stops_the_commit(client: Client, cast: Cast) -> None:
     upload(client, cast.alice, long_file(cast))
     cast.alice.roles.update(ends=dt.date(2025, 11, 1))
-    assert client.post(COMMIT, {"decision": "commit"}).status_code == 404
+    assert client.post(COMMIT, {"decision": "commit"}).status_code == 403
     assert not ImportBatch.objects.exists()
 
 

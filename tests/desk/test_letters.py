@@ -78,6 +78,12 @@ def test_outside_the_schools_neither_letter_nor_file_exists(client: Client, cast
     assert list(client.get(reverse("desk:letters")).context["page"].object_list) == []
 
 
+def test_a_name_with_a_nul_is_no_file(client: Client, cast: Cast) -> None:
+    client.force_login(cast.alice)
+    assert client.get("/files/letters/%00.pdf").status_code == 404
+    assert client.get(f"/pupils/{cast.imogen.enrolment.pupil_id}/?school=%00").status_code == 404
+
+
 def test_signed_out_nothing_is_shown(client: Client, cast: Cast, approved: Letter) -> None:
     response = client.get(reverse("desk:file", args=[approved.pdf.name]))
     assert response.status_code == 302 and "/accounts/login/" in response["Location"]

@@ -78,6 +78,10 @@ def test_whom_to_speak_to_first_is_the_tutor_then_the_first_who_may_be_rung(clie
     assert "Mr B. Birch, form tutor" in page and "Then ring Ms Okafor" in page
 
 
+def test_the_language_that_a_parent_prefers_is_named(client: Client, cast: Cast) -> None:
+    assert "Prefers Polish." in page_of(client, cast.alice, cast.priya)
+
+
 def test_a_barred_parent_is_marked_and_shows_no_number(client: Client, cast: Cast) -> None:
     people = page_of(client, cast.alice, cast.theo).split('id="people"')[1].split('id="siblings"')[0]
     stefan = people.split("Stefan Okafor")[1]

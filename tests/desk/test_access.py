@@ -1,0 +1,152 @@
+"""Every address of the desk and every role: who opens it, who reads why not (403), and for whom it does not exist (404).
+
+An address that is not in the table fails: a new page has to say who may open it.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from django.test import Client
+from django.urls import reverse
+
+from desk.urls import urlpatterns
+from escalation.adoption import adopt
+from escalation.models import StageRecord, Task, WatchEntry
+from letters.models import Letter, PrintBatch
+from schools.models import Role
+from tests.cast import NOW, TODAY, Cast, assemble
+from tests.stories import away, present, run
+
+pytestmark = [pytest.mark.django_db]
+
+WHO = (
+    "officer",
+    "tutor",
+    "head_of_year",
+    "attendance_lead",
+    "safeguarding_lead",
+    "head",
+    "trust_lead",
+    "governor",
+    "administrator",
+)
+"""Alice, Bob and the others here; Charlie, the officer of another school, comes last in every row."""
+
+# Columns: officer, tutor, head of year, lead, safeguarding, head, trust lead, governor, administrator; then Charlie.
+GET = {
+    "home": "302 302 302 302 302 302 302 302 302 302",
+    "today": "200 403 403 200 200 200 200 403 403 200",
+    "forms": "200 302 200 200 403 200 403 403 403 200",
+    "form": "200 200 200 200 403 200 403 403 403 404",
+    "search": "200 200 200 200 200 200 200 200 200 200",
+    "pupils": "200 200 200 200 200 200 200 200 200 200",
+    "import": "200 403 403 200 403 403 403 403 200 200",
+    "import-preview": "302 403 403 302 403 403 403 403 302 302",
+    "nights": "200 403 403 200 403 200 200 403 200 200",
+    "batches": "200 403 403 200 403 403 403 403 403 200",
+    "batch-pdf": "200 403 403 200 403 403 403 403 403 404",
+    "decisions": "200 200 200 200 403 200 200 403 403 200",
+    "decisions-review": "302 302 302 302 403 302 302 403 403 302",
+    "hold": "403 200 403 200 403 200 200 404 404 404",
+    "decline": "403 200 403 200 403 200 200 404 404 404",
+    "edit": "403 200 403 200 403 200 200 404 404 404",
+    "pupil": "200 200 200 200 200 200 200 404 404 404",
+    "trend": "200 200 200 200 200 200 200 404 404 404",
+    "ladder": "200 200 200 200 200 200 200 200 200 200",
+    "letters": "200 200 200 200 403 200 200 403 403 200",
+    "letter": "200 200 200 200 200 200 200 404 404 404",
+    "file": "404 404 404 404 404 404 404 404 404 404",
+}
+POST = {
+    "keys": "302 302 302 302 302 302 302 302 302 302",
+    "call": "302 302 302 302 302 302 403 404 404 404",
+    "conversation": "302 302 302 302 302 302 403 404 404 404",
+    "confirm-n-codes": "302 403 403 302 403 403 403 403 403 404",
+    "decline-stage": "302 302 403 302 302 302 403 404 404 404",
+    "close-watch": "302 302 302 302 302 302 403 404 404 404",
+    "hand-on": "302 302 302 302 302 302 403 404 404 404",
+    "task-done": "302 302 302 302 302 302 403 404 404 404",
+    "import-commit": "302 403 403 302 403 403 403 403 302 302",
+    "run-night": "302 403 403 302 403 403 403 403 302 404",
+    "make-batch": "302 403 403 302 403 403 403 403 403 404",
+    "batch-posted": "302 403 403 302 403 403 403 403 403 404",
+    "approve": "404 404 404 404 404 404 404 404 404 404",
+    "undo": "404 404 404 404 404 404 404 404 404 404",
+    "contact": "400 400 400 400 400 400 403 404 404 404",
+    "note": "400 400 400 400 400 400 403 404 404 404",
+    "task": "400 400 400 400 400 400 403 404 404 404",
+}
+"""Sent without what the form needs, so that an answer of 302 changes nothing: it goes back to the page with what is missing.
+
+What names no letter at all finds none (404)."""
+
+
+@pytest.fixture
+def cast(settings) -> Cast:
+    settings.HANDRAIL_TODAY = TODAY
+    made = assemble()
+    adopt(school=made.here, key="federation", starts=dt.date(2025, 9, 1), by=None, now=NOW)
+    present(made, imogen=away(made, "2025-11-03", 4))
+    run(made)
+    return made
+
+
+def numbers(cast: Cast) -> dict[str, dict[str, object]]:
+    """What stands in each address that names something."""
+    pupil, enrolment = cast.imogen.enrolment.pupil_id, cast.imogen.enrolment_id
+    record = StageRecord.objects.filter(case__pupil=pupil).latest("pk")
+    task = Task.objects.create(case=record.case, kind="conversation", title="Talk", role=Role.TUTOR, due_on=TODAY)
+    watch = WatchEntry.objects.create(
+        pupil=cast.imogen.enrolment.pupil,
+        school=cast.here,
+        rule="first-day",
+        name="First day",
+        opened_on=TODAY,
+        role=Role.OFFICER,
+    )
+    letter = Letter.objects.filter(case__pupil=pupil).latest("pk")
+    batch = PrintBatch.objects.create(school=cast.here, made_by=cast.alice, made_at=NOW, pdf="batches/none.pdf")
+    by_name: dict[str, dict[str, object]] = {"form": {"urn": "900001", "form": "7A"}, "file": {"name": "letters/none.pdf"}}
+    by_name |= {name: {"urn": "900001"} for name in ("confirm-n-codes", "run-night", "make-batch")}
+    by_name |= {name: {"enrolment": enrolment} for name in ("call", "conversation")}
+    by_name |= {name: {"pk": pupil} for name in ("pupil", "trend", "contact", "note")}
+    by_name |= {name: {"letter_id": letter.pk} for name in ("hold", "decline", "edit")}
+    by_name |= {name: {"number": batch.pk} for name in ("batch-pdf", "batch-posted")}
+    by_name |= {name: {"number": task.pk} for name in ("hand-on", "task-done")}
+    by_name |= {"decline-stage": {"number": record.pk}, "close-watch": {"number": watch.pk}}
+    return by_name | {"task": {"pk": task.pk}, "letter": {"pk": letter.pk}}
+
+
+def answers(client: Client, cast: Cast, name: str, kwargs: dict[str, object], method: str) -> str:
+    codes = []
+    for user in [*(cast.staff[role] for role in WHO), cast.charlie]:
+        client.force_login(user)
+        codes.append(getattr(client, method)(reverse(f"desk:{name}", kwargs=kwargs)).status_code)
+    return " ".join(map(str, codes))
+
+
+def test_every_address_is_in_the_table() -> None:
+    assert {pattern.name for pattern in urlpatterns} == set(GET) | set(POST)
+
+
+def test_who_opens_what(client: Client, cast: Cast) -> None:
+    given = numbers(cast)
+    PrintBatch.objects.update(pdf=default_storage.save("batches/one.pdf", ContentFile(b"%PDF-1.7")))
+    found = {name: answers(client, cast, name, given.get(name, {}), "get") for name in GET}
+    assert found == GET
+
+
+def test_who_may_do_what(client: Client, cast: Cast) -> None:
+    given = numbers(cast)
+    found = {name: answers(client, cast, name, given.get(name, {}), "post") for name in POST}
+    assert found == POST
+
+
+def test_what_changes_something_is_never_a_get(client: Client, cast: Cast) -> None:
+    given = numbers(cast)
+    for name in POST:
+        assert answers(client, cast, name, given.get(name, {}), "get") == " ".join(["405"] * 10), name
