@@ -100,7 +100,8 @@ def _short(date: dt.date) -> str:
 
 
 def letters_of(stage: Stage) -> list[Action]:
-    return [action for action in stage.actions if action.letter]
+    """What is sent for the stage; a conversation's guide is for staff and does not count."""
+    return [action for action in stage.actions if action.kind == "letter"]
 
 
 def owners(roles: Sequence[StaffRole], form: str, year_group: int | None) -> dict[str, str]:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
 
+from django.conf.locale import LANG_INFO
 from django.db.models import Prefetch, Q, QuerySet
 from django.http import Http404
 
@@ -17,6 +18,7 @@ from attendance.codes import CODES
 from attendance.grid import academic_year_of
 from attendance.models import Figures, MarkChange, RegisterRow
 from desk.queries.calendar import Calendar, missed_sessions, year_calendar
+from desk.words import stage_label
 from escalation.models import Case, Event, StageRecord, Task, WatchEntry
 from letters.models import Letter
 from letters.phrases import percent
@@ -121,15 +123,14 @@ def _line(enrolment: Enrolment) -> PupilLine:
 class Sibling:
     line: PupilLine
     stage: StageRecord | None
-    letter: Letter | None
 
     @property
     def summary(self) -> str:
-        """Where the brother or sister stands: "Stage 2 done 10 Nov." """
+        """Where the brother or sister stands: "Stage 2, done 10 Nov" """
         if self.stage is None:
             return "No stage"
         when = self.stage.done_on or self.stage.proposed_on
-        return f"Stage {self.stage.stage}, {self.stage.get_state_display().lower()} {when.day} {when:%b}"
+        return f"{stage_label(self.stage.stage)}, {self.stage.get_state_display().lower()} {when.day} {when:%b}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +150,7 @@ def siblings(scope: Scope, pupil: Pupil, school: School, on: dt.date) -> Sibling
     standing = _standing([line.pupil.pk for line in lines.values()], on)
     hidden = others.filter(school=school).exclude(pk__in=[line.enrolment.pk for line in lines.values()])
     shown = tuple(
-        Sibling(line, standing.get(key), None)
+        Sibling(line, standing.get(key))
         for key, line in sorted(lines.items(), key=lambda item: -(item[1].year_group or 0))
     )
     return Siblings(shown, hidden.values("pupil").distinct().count())
@@ -350,6 +351,14 @@ class PersonLine:
         return self.link.parent
 
     @property
+    def language(self) -> str:
+        """The language that the person prefers, where it is not English: "Polish"."""
+        code = self.parent.language
+        if code.startswith("en"):
+            return ""
+        return str(LANG_INFO[code]["name"]) if "name" in LANG_INFO.get(code, {}) else code
+
+    @property
     def rights(self) -> str:
         """What the person is to the pupil and what may be sent, in a line."""
         if self.barred:
@@ -416,9 +425,8 @@ class PupilPage:
 def enrolment_for(scope: Scope, pupil: int, urn: str, on: dt.date) -> Enrolment:
     """The enrolment whose page it is: on roll before past, main before subsidiary. Http404 outside the viewer's scope."""
     enrolments = scope.enrolments.filter(pupil=pupil).select_related("school", "school__group", "pupil")
-    if urn:
-        enrolments = enrolments.filter(school__urn=urn)
-    found = sorted(enrolments, key=lambda e: (e.ends is None or e.ends >= on, e.is_main, e.starts))
+    here = [enrolment for enrolment in enrolments if not urn or enrolment.school.urn == urn]
+    found = sorted(here, key=lambda e: (e.ends is None or e.ends >= on, e.is_main, e.starts))
     if not found:
         raise Http404("No such pupil.")
     return found[-1]

@@ -31,6 +31,8 @@ from letters.states import WAITING
 from schools.clock import now, today
 from schools.rules import Refused
 
+LONGEST_NUMBER = 18
+"""Digits that a row's number has at most."""
 MANY = 40
 """Letters that may be approved from one summary: as many as a person can look through."""
 
@@ -48,7 +50,7 @@ def decisions(request: StaffRequest) -> HttpResponse:
         "queue": waiting,
         "everyone": everyone,
         "address": _address(request),
-        "select": int(request.GET["select"]) if request.GET.get("select", "").isdigit() else 0,
+        "select": max(_numbers([request.GET.get("select", "")]), default=0),
         "decided": decided_today(request.scope, request.user, today(), now()),
         "schools": schools,
         "school": here[0] if len(here) == 1 and len(schools) > 1 else None,
@@ -64,13 +66,17 @@ def _open(request: StaffRequest, waiting: Queue) -> tuple[Item | None, Letter | 
     if not named:
         first = next(iter(waiting.items), None)
         return first, first.first if first else None
-    if not named.isdigit():
-        raise Http404
-    item = waiting.find(int(named))
+    (number,) = _numbers([named]) or (0,)
+    item = waiting.find(number)
     if item is None:
-        letter_in_scope(request.scope, int(named))
+        letter_in_scope(request.scope, number)
         return None, None
-    return item, next(letter for letter in item.letters if letter.pk == int(named))
+    return item, next(letter for letter in item.letters if letter.pk == number)
+
+
+def _numbers(values: Iterable[str]) -> set[int]:
+    """The numbers among ``values`` that can be a row's; whatever else stands there is nobody's."""
+    return {int(value) for value in values if value.isdecimal() and len(value) <= LONGEST_NUMBER}
 
 
 def _opened(request: StaffRequest, waiting: Queue, item: Item, letter: Letter) -> dict[str, object]:
@@ -122,14 +128,13 @@ def _back(request: StaffRequest, letter: Letter | None = None) -> HttpResponse:
 
 def _back_to_next(request: StaffRequest) -> HttpResponse:
     """To the decision that stood below, where it still waits for the viewer."""
-    following = request.POST.get("next", "")
-    letter = letters_in_scope(request.scope).filter(pk=following, state__in=WAITING).first() if following.isdigit() else None
-    return _back(request, letter)
+    following = _numbers([request.POST.get("next", "")])
+    return _back(request, letters_in_scope(request.scope).filter(pk__in=following, state__in=WAITING).first())
 
 
 def _named(request: StaffRequest, ids: Iterable[str]) -> list[Letter]:
     """The letters of those numbers. Http404 where one of them is outside the viewer's scope."""
-    wanted = {int(number) for number in ids if number.isdigit()}
+    wanted = _numbers(ids)
     found = list(
         letters_in_scope(request.scope)
         .filter(pk__in=wanted)
@@ -207,7 +212,7 @@ def approve(request: StaffRequest) -> HttpResponse:
 def _seen(request: StaffRequest) -> dict[int, str]:
     """The figures that the person looked at, by letter: fields ``seen-12``."""
     tokens = ((name.removeprefix("seen-"), str(value)) for name, value in request.POST.items() if name.startswith("seen-"))
-    return {int(number): value for number, value in tokens if number.isdigit()}
+    return {number: value for name, value in tokens for number in _numbers([name])}
 
 
 def _approved_sentence(letters: list[Letter]) -> str:

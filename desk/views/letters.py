@@ -93,7 +93,7 @@ def figures_of(found: Letter) -> dict[str, object]:
 @require_GET
 def file(request: StaffRequest, name: str) -> HttpResponse:
     """A letter's PDF or a print batch, for those who may see the letter or print. 404 outside scope; never cached."""
-    if not (_is_letter(request, name) or _is_batch(request, name)):
+    if "\x00" in name or not (_is_letter(request, name) or _is_batch(request, name)):
         raise Http404("No such file.")
     stored = StoredFile.objects.filter(name=name).first()
     if stored is None:
