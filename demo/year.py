@@ -12,6 +12,7 @@ import numpy as np
 from attendance.grid import academic_year_of
 from demo.build import at
 from demo.staff import ScriptedStaff
+from demo.still import calendars_and_staff_stand_still
 from escalation.night import NightReport
 from letters.night import whole_night
 from schools.models import School
@@ -37,6 +38,11 @@ class YearReport:
 
 def run_year(school: School, *, today: dt.date, say: Say) -> YearReport:
     """Every night of the academic year that holds ``today``, before ``today``, with the scripted staff between them."""
+    with calendars_and_staff_stand_still():
+        return _run_year(school, today, say)
+
+
+def _run_year(school: School, today: dt.date, say: Say) -> YearReport:
     began = time.perf_counter()
     days = school_days(school, [academic_year_of(today)])
     past = [date for date in days.dates if date < today]
