@@ -29,7 +29,7 @@ from schools.schooldays import SchoolDays
 
 ATTEMPTS = 3
 """So often an import is begun again when somebody changes one of its marks between its reading and its writing."""
-BY_IMPORT = "Read in from a register file."
+BY_IMPORT = "Imported."
 FIRST_ENTRY = "Entered by hand."
 Result = TypeVar("Result")
 

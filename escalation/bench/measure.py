@@ -23,6 +23,7 @@ from attendance.queries import preview_import, school_matrix
 from attendance.services import import_register
 from escalation.bench import contestants
 from escalation.bench.made import IMPORT_DAY, NIGHTS, YEARS, MadeSchool, make_school
+from escalation.bench.storage import AMENDED, Storage, amend_some, bytes_a_row
 from escalation.engine.backtest import as_json, backtest
 from escalation.engine.register import Register
 from escalation.loading import LoadedSchool, load_school
@@ -55,6 +56,7 @@ class Result:
     comparison: list[Line] = field(default_factory=list)
     others: list[Line] = field(default_factory=list)
     statements_a_night: dict[int, int] = field(default_factory=dict)
+    bytes_a_mark: dict[str, float] = field(default_factory=dict)
     missing: list[str] = field(default_factory=list)
 
     def as_json(self) -> dict[str, Any]:
@@ -70,8 +72,13 @@ def measure(*, pupils: int, ladder: str, now: dt.datetime, sizes: tuple[int, ...
 def _measured(pupils: int, ladder: str, now: dt.datetime, sizes: tuple[int, ...]) -> Result:
     result = Result(pupils, connection.vendor, ladder)
     made = make_school(pupils, ladder=ladder, now=now)
+    on_disk = Storage(made) if connection.vendor == "postgresql" else None
+    if on_disk:
+        result.bytes_a_mark["register as it was read in"] = on_disk.register()
     _compare(made, now, result)
     result.others += [*_imports(made, now), _backtest(load_school(made.school, NIGHTS[-1]))]
+    if on_disk:
+        _weigh(on_disk, result, now)
     for size in sizes:
         smaller = make_school(size, ladder=ladder, now=now)
         result.statements_a_night[size] = _counted(lambda school=smaller: _night(school, NIGHTS[-1], now))  # type: ignore[misc]
@@ -155,6 +162,15 @@ def _pandas(result: Result, loaded: LoadedSchool, as_of: dt.date, figures: Any) 
     spent, counted = _timed(from_rows)
     _agree("pandas", counted, figures)
     return [Line("pandas from a row a mark", spent, 1)]
+
+
+def _weigh(on_disk: Storage, result: Result, now: dt.datetime) -> None:
+    """Sizes after the import, which changed every register row."""
+    register = on_disk.register()
+    amend_some(on_disk.made, now)
+    result.bytes_a_mark["register after a day on which every row changed"] = register
+    result.bytes_a_mark[f"the same with history, {AMENDED:.0%} of marks amended"] = register + on_disk.history()
+    result.bytes_a_mark["a row a mark"] = bytes_a_row(contestants.Mark, contestants.Mark.objects.count())
 
 
 def _imports(made: MadeSchool, now: dt.datetime) -> list[Line]:

@@ -62,7 +62,7 @@ def as_text(result: Result) -> str:
         f"{line.milliseconds:>12,.1f} ms {_times(line):>9}  {_statements(line):>17}  {line.name}{_note(line)}"
         for line in (*result.comparison, *result.others)
     ]
-    return "\n".join([*lines, statements_sentence(result), *result.missing])
+    return "\n".join([*lines, *sentences(result)])
 
 
 def as_markdown(result: Result) -> str:
@@ -72,16 +72,21 @@ def as_markdown(result: Result) -> str:
     ]
     head = ["| what | ms | times the floor | statements | goal |", "| --- | ---: | ---: | ---: | --- |"]
     title = f"{result.pupils:,} pupils, two years of marks, ladder `{result.ladder}`, {machine(result)}."
-    return "\n".join([title, "", *head, *rows, "", statements_sentence(result), *result.missing])
+    return "\n".join([title, "", *head, *rows, "", *sentences(result)])
 
 
 def machine(result: Result) -> str:
     return f"{result.database}, Python {platform.python_version()}, {os.cpu_count()} cores"
 
 
-def statements_sentence(result: Result) -> str:
+def sentences(result: Result) -> list[str]:
+    """What is said below the table."""
     counted = ", ".join(f"{count} at {size:,} pupils" for size, count in result.statements_a_night.items())
-    return f"Statements of a school's night: {counted} (goal: {STATEMENTS} at most, and equal)."
+    said = [f"Statements of a school's night: {counted} (goal: {STATEMENTS} at most, and equal)."]
+    if result.bytes_a_mark:
+        weighed = "; ".join(f"{name} {count:.1f}" for name, count in result.bytes_a_mark.items())
+        said.append(f"Bytes a mark on disk: {weighed} (goals: register 3.5, with history 9).")
+    return said + result.missing
 
 
 def write_into(page: Path, table: str) -> None:
