@@ -241,6 +241,51 @@ def test_what_is_filled_in_is_kept_as_the_letter_says_it() -> None:
     assert form.fills() == {"meeting_date": "Tuesday 9 December", "meeting_time": "4.10pm", "meeting_place": "room 2"}
 
 
+@pytest.fixture
+def invitations(cast: Cast) -> list[Letter]:
+    """Imogen's two letters, as the one that invites to a meeting."""
+    Letter.objects.filter(case__pupil=cast.imogen.enrolment.pupil).update(wording="letter-3")
+    return letters_of(cast.imogen)
+
+
+FILLED = {"meeting_date": "2025-12-09", "meeting_time": "16:10", "meeting_place": "room 2"}
+
+
+def test_a_letter_with_a_gap_cannot_be_approved_and_says_which(client: Client, cast: Cast, invitations: list[Letter]) -> None:
+    page = as_(client, cast.bob).get(QUEUE, {"letter": invitations[0].pk}).content.decode()
+    assert "Fill in first: date of the meeting" in page and "disabled" in page
+    client.post(reverse("desk:approve"), {"letter": ids(invitations)})
+    assert {letter.state for letter in letters_of(cast.imogen)} == {Letter.State.DRAFTED}
+
+
+def test_the_meeting_goes_into_both_letters_and_a_paragraph_into_one(
+    client: Client, cast: Cast, invitations: list[Letter]
+) -> None:
+    hers, his = invitations
+    sent = {**FILLED, "both": "yes", "extra_paragraph": "You told us that mornings are hard."}
+    as_(client, cast.bob).post(reverse("desk:edit", args=[hers.pk]), sent)
+    for letter, has_paragraph in ((hers, True), (his, False)):
+        sheet = client.get(QUEUE, {"letter": letter.pk}).context["sheet"]
+        assert "Tuesday 9 December" in sheet and "4.10pm" in sheet and "room 2" in sheet
+        assert ("mornings are hard" in sheet) is has_paragraph
+    client.post(reverse("desk:approve"), {"letter": ids(invitations)})
+    assert {letter.state for letter in letters_of(cast.imogen)} == {Letter.State.APPROVED}
+
+
+def test_what_was_filled_in_stands_in_the_form_again(client: Client, cast: Cast, invitations: list[Letter]) -> None:
+    edit = reverse("desk:edit", args=[invitations[0].pk])
+    as_(client, cast.bob).post(edit, FILLED)
+    page = client.get(edit).content.decode()
+    assert 'value="2025-12-09"' in page and 'value="16:10"' in page and 'value="room 2"' in page
+
+
+def test_markup_in_a_paragraph_is_text(client: Client, cast: Cast, invitations: list[Letter]) -> None:
+    sent = {**FILLED, "extra_paragraph": "<script>alert(1)</script> & <b>more</b>"}
+    as_(client, cast.bob).post(reverse("desk:edit", args=[invitations[0].pk]), sent)
+    sheet = client.get(QUEUE, {"letter": invitations[0].pk}).context["sheet"]
+    assert "<script>" not in sheet and "&lt;script&gt;" in sheet
+
+
 def crowd(cast: Cast, number: int) -> None:
     """So many more pupils of 7A who reach letter 1 tonight."""
     days = [date for date in school_days(cast.here, [2025]).dates if date <= TODAY]
