@@ -118,7 +118,8 @@ def form_page(scope: Scope, user: User, school: School, form: str, on: dt.date) 
 def _row(line: RollLine, place: Place, figures: Figures | None, talk: Task | None, last: Event | None) -> FormRow:
     monday = place.on - dt.timedelta(days=place.on.weekday())
     last_week, this_week = _week(line, place, monday - dt.timedelta(days=7)), _week(line, place, monday)
-    return FormRow(line, last_week, this_week, figures, talk, last, opening(line, place, figures, is_due=talk is not None and talk.kind == "conversation"))
+    is_due = talk is not None and talk.kind == "conversation"
+    return FormRow(line, last_week, this_week, figures, talk, last, opening(line, place, figures, is_due=is_due))
 
 
 def _week(line: RollLine, place: Place, monday: dt.date) -> list[Mark]:

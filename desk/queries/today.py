@@ -157,20 +157,20 @@ def today(
     every_line = roll(scope, schools, on)
     lines = [line for line in every_line.values() if filters.keeps(line)]
     reader = todo.Reader(user, on, calendars, every_line, Staff(schools, on))
-    nights = todo.last_nights(schools, on)
+    waiting = todo.what_is_open(schools, on)
     return Today(
         place=calendars[next(iter(schools)).pk],
         schools=list(schools),
         registers=registers_now(calendars, lines),
         target=_common_target(schools),
-        last_import=_last_import(schools),
+        last_import=waiting.last_import,
         ring=ring_list(calendars, lines),
-        news=[item for item in todo.news(reader, nights) if filters.keeps(item.about.line) and _owned(filters, item)],
-        last_night=max(nights.values(), default=None),
+        news=[item for item in todo.news(reader, waiting) if filters.keeps(item.about.line) and _owned(filters, item)],
+        last_night=max(waiting.last_nights.values(), default=None),
         n_codes=todo.n_codes(reader, old_n_codes(calendars, lines)),
-        due=[item for item in todo.due(reader) if _keeps_due(filters, item)],
-        waiting=todo.waiting(reader),
-        troubles=[item for item in todo.troubles(reader) if item.about is None or filters.keeps(item.about.line)],
+        due=[item for item in todo.due(reader, waiting) if _keeps_due(filters, item)],
+        waiting=todo.waiting(reader, waiting.drafts),
+        troubles=[item for item in todo.troubles(reader, waiting) if item.about is None or filters.keeps(item.about.line)],
         done=todo.done_today(reader),
         choices=_choices(every_line.values(), all_schools),
         filters=filters,
@@ -192,10 +192,6 @@ def _common_target(schools: Collection[School]) -> Decimal | None:
     """The attendance target in %, where all the schools have the same."""
     targets = {school.target for school in schools}
     return targets.pop() if len(targets) == 1 else None
-
-
-def _last_import(schools: Collection[School]) -> ImportBatch | None:
-    return ImportBatch.objects.filter(school__in=schools).defer("first_entries", "refusals").order_by("-at", "-pk").first()
 
 
 def _choices(lines: Collection[RollLine], schools: Collection[School]) -> Choices:

@@ -9,9 +9,9 @@ import datetime as dt
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from itertools import groupby
+from typing import NamedTuple
 
-from django.db.models import Max, Prefetch, Q
+from django.db.models import Max, Q
 from django.utils import timezone
 
 from attendance.models import ImportBatch, MarkChange
@@ -28,8 +28,8 @@ LETTERS_AIM = 3
 """School days within which a draft should be decided; older ones stand in red."""
 LOOK_AHEAD = 14
 """Days ahead that Due shows."""
-EXCEPTION_DAYS = 14
-"""Days back for nights that went wrong."""
+NIGHTS_BACK = 60
+"""Days back in which a school's last night is looked for: longer than the summer holiday."""
 
 REFUSED = "Refused in the import"
 VERBS = {"review": "Open", "plan": "Prepare", "contract": "Prepare", "referral": "Prepare"}
@@ -77,6 +77,52 @@ def _about(reader: Reader, pupil: object, school: int) -> About:
     return About(*key, pupil.name, reader.lines.get(key))  # type: ignore[attr-defined]
 
 
+# Read once, and looked at by several lists
+
+
+class Draft(NamedTuple):
+    """A drafted letter, as much of it as lists need."""
+
+    school: int
+    pupil: int
+    approves: str
+    drafted_on: dt.date
+    stage_record: int | None
+
+
+@dataclass(frozen=True)
+class Open:
+    """Open tasks by day, drafted letters, each school's nights (newest first) and last import."""
+
+    tasks: list[Task]
+    drafts: list[Draft]
+    runs: list[NightRun]
+    imports: list[ImportBatch]
+
+    @property
+    def last_nights(self) -> dict[int, dt.date]:
+        """The last day whose night is done, by school."""
+        return {run.school_id: run.on for run in reversed(self.runs) if run.state == NightRun.State.DONE}
+
+    @property
+    def last_import(self) -> ImportBatch | None:
+        return max(self.imports, key=lambda batch: batch.at, default=None)
+
+
+def what_is_open(schools: Collection[School], on: dt.date) -> Open:
+    """Four statements."""
+    tasks = Task.objects.filter(state=Task.State.OPEN, case__school__in=schools)
+    drafts = Letter.objects.filter(state=Letter.State.DRAFTED, school__in=schools)
+    runs = NightRun.objects.filter(school__in=schools, on__gte=on - dt.timedelta(days=NIGHTS_BACK), on__lte=on)
+    newest = ImportBatch.objects.filter(school__in=schools).values("school").annotate(last=Max("pk")).values("last")
+    return Open(
+        tasks=list(tasks.select_related("case__pupil", "owner", "stage_record").order_by("due_on", "id")),
+        drafts=[Draft(*row) for row in drafts.values_list("school", "case__pupil", "approves", "drafted_on", "stage_record")],
+        runs=list(runs.order_by("-on")),
+        imports=list(ImportBatch.objects.filter(pk__in=newest).defer("first_entries")),
+    )
+
+
 # New since last night
 
 
@@ -108,34 +154,24 @@ class News:
         return f"decline-{self.act}"
 
 
-def last_nights(schools: Collection[School], on: dt.date) -> dict[int, dt.date]:
-    """The last day whose night is done, by school. One statement."""
-    runs = NightRun.objects.filter(school__in=schools, on__lte=on, state=NightRun.State.DONE)
-    return dict(runs.values_list("school").annotate(last=Max("on")).values_list("school", "last"))
-
-
-def news(reader: Reader, since: Mapping[int, dt.date]) -> list[News]:
-    """Open stages and watch entries of the last night, gravest stage first. Four statements."""
-    fresh = Q(pk__in=[])
-    fresh_entries = Q(pk__in=[])
-    for school, night in since.items():
+def news(reader: Reader, waiting: Open) -> list[News]:
+    """Open stages and watch entries of each school's last night, gravest stage first. Two statements."""
+    fresh, fresh_entries = Q(pk__in=[]), Q(pk__in=[])
+    for school, night in waiting.last_nights.items():
         fresh |= Q(case__school=school, proposed_on__gte=night)
         fresh_entries |= Q(school=school, opened_on__gte=night)
     stages = StageRecord.objects.filter(fresh, state=StageRecord.State.PROPOSED).select_related("case__pupil")
-    stages = stages.prefetch_related(
-        Prefetch("tasks", Task.objects.filter(state=Task.State.OPEN).select_related("owner"), to_attr="open_tasks"),
-        Prefetch("letters", Letter.objects.filter(state=Letter.State.DRAFTED), to_attr="drafts"),
-    )
     entries = WatchEntry.objects.filter(fresh_entries, state=WatchEntry.State.OPEN).select_related("pupil")
-    found = [_stage_news(reader, record) for record in stages] + [_watch_news(reader, entry) for entry in entries]
+    task_of = {task.stage_record_id: task for task in reversed(waiting.tasks)}
+    draft_of = {draft.stage_record: draft for draft in waiting.drafts}
+    found = [_stage_news(reader, record, task_of.get(record.pk), draft_of.get(record.pk)) for record in stages]
+    found += [_watch_news(reader, entry) for entry in entries]
     return sorted(found, key=lambda item: (-item.level, item.about.name))
 
 
-def _stage_news(reader: Reader, record: StageRecord) -> News:
+def _stage_news(reader: Reader, record: StageRecord, task: Task | None, draft: Draft | None) -> News:
     school = record.case.school_id
     about = _about(reader, record.case.pupil, school)
-    task = next(iter(record.open_tasks), None)  # type: ignore[attr-defined]
-    draft = next(iter(record.drafts), None)  # type: ignore[attr-defined]
     if draft:
         name = reader.called(school, draft.approves, about.line)
         whom = f"Draft waits for {name[0].lower() + name[1:] if name == 'You' or name.startswith('No ') else name}"
@@ -191,12 +227,11 @@ class Due:
         return outcome_choices(TASK_OUTCOMES.get(self.kind, ("done",)))
 
 
-def due(reader: Reader) -> list[Due]:
-    """Open tasks and periods that end, to two weeks ahead, overdue first. Two statements."""
+def due(reader: Reader, waiting: Open) -> list[Due]:
+    """Open tasks and periods that end, to two weeks ahead, overdue first. One statement."""
     until = reader.on + dt.timedelta(days=LOOK_AHEAD)
-    tasks = Task.objects.filter(state=Task.State.OPEN, case__school__in=reader.schools, due_on__lte=until)
     periods = Period.objects.filter(case__school__in=reader.schools, outcome="", ends_on__gte=reader.on, ends_on__lte=until)
-    items = [_due_task(reader, task) for task in tasks.select_related("case__pupil", "owner", "stage_record")]
+    items = [_due_task(reader, task) for task in waiting.tasks if task.due_on <= until]
     items += [_due_period(reader, period) for period in periods.select_related("case__pupil")]
     return sorted(items, key=lambda item: (item.on, item.title, item.about.name if item.about else ""))
 
@@ -283,16 +318,15 @@ class Waiting:
         return self.oldest > LETTERS_AIM
 
 
-def waiting(reader: Reader) -> list[Waiting]:
-    """Drafted letters by who approves them, the oldest first. One statement."""
-    drafts = Letter.objects.filter(state=Letter.State.DRAFTED, school__in=reader.schools)
+def waiting(reader: Reader, drafts: Collection[Draft]) -> list[Waiting]:
+    """Drafted letters by who approves them, the oldest first."""
     found: dict[tuple[int, str, int | None], list[int]] = defaultdict(list)
     holders = {}
-    for school, pupil, role, drafted_on in drafts.values_list("school", "case__pupil", "approves", "drafted_on"):
-        holder = reader.staff.holder(school, role, reader.lines.get((pupil, school)))
-        key = (school, role, holder.user_id if holder else None)
+    for draft in drafts:
+        holder = reader.staff.holder(draft.school, draft.approves, reader.lines.get((draft.pupil, draft.school)))
+        key = (draft.school, draft.approves, holder.user_id if holder else None)
         holders[key] = holder
-        found[key].append(reader.places[school].age(drafted_on))
+        found[key].append(reader.places[draft.school].age(draft.drafted_on))
     return sorted(
         (_waiting(reader, key, holders[key], ages) for key, ages in found.items()), key=lambda item: (-item.oldest, item.name)
     )
@@ -328,9 +362,9 @@ class Trouble:
         return self.kind == REFUSED
 
 
-def troubles(reader: Reader) -> list[Trouble]:
-    """Nobody to write to, came back, refused in an import, nights put off or failed. Four statements."""
-    return [*_nobody(reader), *_came_back(reader), *_refused(reader), *_nights(reader)]
+def troubles(reader: Reader, waiting: Open) -> list[Trouble]:
+    """Nobody to write to, came back, refused in an import, nights put off or failed. Two statements."""
+    return [*_nobody(reader), *_came_back(reader), *_refused(reader, waiting.imports), *_nights(reader, waiting.runs)]
 
 
 def _nobody(reader: Reader) -> Iterable[Trouble]:
@@ -352,22 +386,23 @@ def _came_back(reader: Reader) -> Iterable[Trouble]:
         yield Trouble("Came back", f"{letter.title}. {letter.reason}".strip(), about)
 
 
-def _refused(reader: Reader) -> Iterable[Trouble]:
+def _refused(reader: Reader, imports: Collection[ImportBatch]) -> Iterable[Trouble]:
     """The last import of each school, where rows of it were refused."""
-    newest = ImportBatch.objects.filter(school__in=reader.schools).values("school").annotate(last=Max("pk")).values("last")
-    for batch in ImportBatch.objects.filter(pk__in=newest, refused__gt=0).defer("first_entries"):
+    for batch in imports:
+        if not batch.refused:
+            continue
         place = reader.places[batch.school_id]
         why = batch.refusals[0]["reason"] if batch.refusals else ""
         text = f"{batch.refused:,} of {count(batch.rows, 'row')}, the first because: {why}"
         yield Trouble(REFUSED, text, school=place.school.name)
 
 
-def _nights(reader: Reader) -> Iterable[Trouble]:
-    """Nights that did not run, and that no later night of the school has made good."""
-    since = reader.on - dt.timedelta(days=EXCEPTION_DAYS)
-    runs = NightRun.objects.filter(school__in=reader.schools, on__gte=since, on__lte=reader.on).order_by("school", "-on")
-    for school, of_school in groupby(runs, key=lambda run: run.school_id):
-        last = next(of_school)
+def _nights(reader: Reader, runs: Collection[NightRun]) -> Iterable[Trouble]:
+    """The last night of each school, where it did not run."""
+    last_of: dict[int, NightRun] = {}
+    for run in runs:
+        last_of.setdefault(run.school_id, run)
+    for school, last in last_of.items():
         place = reader.places[school]
         if last.state == NightRun.State.PUT_OFF:
             text = " ".join(map(str, last.skipped)) or "The register is missing."
