@@ -110,6 +110,17 @@ class _RowRefused(ValueError):
     pass
 
 
+class _Day(NamedTuple):
+    """A date as a file may give it: why no mark belongs to it, or its register row's year and its morning's slot."""
+
+    reason: str
+    year: int
+    morning: int
+
+
+_NOTHING = NO_MARK.encode() * SLOTS
+
+
 def read(data: bytes, roll: Roll, file_format: str | None = None) -> Reading:
     """Reads a file of ``file_format`` ("long" or "weeks"; None: told from the header). FileRefused where it is refused whole."""
     records = _records(decoded(data))
@@ -214,7 +225,7 @@ class _Reader:
         self.cells = [(columns[name], *place) for name, place in _CELLS.items() if name in columns]
         self.known: set[str] = set()
         self.unknown: set[str] = set()
-        self._days: dict[dt.date, str] = {}
+        self._days: dict[dt.date, _Day] = {}
         self._dates: dict[str, dt.date] = {}
         self._noticed: dict[str, list[int]] = defaultdict(list)
 
@@ -307,12 +318,13 @@ class _Reader:
     def _mark(self, row: int, pupil: Sequence[OnRoll], date: dt.date, session: str, code: str) -> int:
         """Enters one mark; returns its enrolment's id."""
         known = self._code(code)
-        self._check_day(date)
+        day = self._day(date)
         enrolment = _on_roll(pupil, date)
-        marks = self.reading.marks.setdefault(
-            (enrolment.enrolment_id, academic_year_of(date)), bytearray(NO_MARK.encode() * SLOTS)
-        )
-        place = slot(date, session)
+        key = enrolment.enrolment_id, day.year
+        marks = self.reading.marks.get(key)
+        if marks is None:
+            marks = self.reading.marks[key] = bytearray(_NOTHING)
+        place = day.morning + SESSIONS.index(session)
         if marks[place] != ord(NO_MARK):
             raise _RowRefused(f"An earlier row already gives a mark for this pupil on {date:%d %B %Y} {session}: leave one out.")
         marks[place] = ord(known.character)
@@ -332,11 +344,14 @@ class _Reader:
             raise _RowRefused(f"Code {shown(text)} is not known: {hint}")
         return code
 
-    def _check_day(self, date: dt.date) -> None:
+    def _day(self, date: dt.date) -> _Day:
+        """What is known of the day; each is looked up once a file."""
         if date not in self._days:
-            self._days[date] = why_not_a_school_day(date, self.roll.days, self.roll.closed)
-        if self._days[date]:
-            raise _RowRefused(self._days[date])
+            reason = why_not_a_school_day(date, self.roll.days, self.roll.closed)
+            self._days[date] = _Day(reason, academic_year_of(date), -1 if reason else slot(date, SESSIONS[0]))
+        if self._days[date].reason:
+            raise _RowRefused(self._days[date].reason)
+        return self._days[date]
 
     def _notice(self, row: int, code: Code, date: dt.date, enrolment: OnRoll) -> None:
         warning = code.warning_on(date)
