@@ -28,6 +28,8 @@ from schools.schooldays import SchoolDays
 MAX_BYTES = 32 * 1024 * 1024
 MAX_ROWS = 1_000_000
 MAX_COLUMNS = 100
+MAX_LINE = 50_000
+MAX_LINES_A_ROW = 20
 SHOWN_REFUSALS = 1000
 """So many are kept with their sentences; all are counted."""
 MAX_MINUTES_LATE = 600
@@ -150,6 +152,10 @@ def decoded(data: bytes) -> str:
         raise FileRefused(
             f"Row {_line(data, data.index(0))} holds a NUL byte, so this is not a CSV file: export the register again."
         )
+    if endless := re.search(rb"[^\r\n]{%d}" % MAX_LINE, data):
+        raise FileRefused(
+            f"Row {_line(data, endless.start())} has more than {MAX_LINE:,} characters, so this is not a register: export it again."
+        )
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -164,9 +170,21 @@ def _line(data: bytes, at: int) -> int:
 
 
 def _records(text: str) -> Iterator[list[str]]:
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    """The values of each row, without the spaces around them; a row with an open quote ends the file before it fills the memory."""
+    lines_of_row = 0
+
+    def lines() -> Iterator[str]:
+        nonlocal lines_of_row
+        for line in io.StringIO(text, newline=""):
+            lines_of_row += 1
+            if lines_of_row > MAX_LINES_A_ROW:
+                raise csv.Error(f"it goes on for more than {MAX_LINES_A_ROW} lines, so a quotation mark may be missing")
+            yield line
+
+    reader = csv.reader(lines(), strict=True)
     try:
         for record in reader:
+            lines_of_row = 0
             yield [value.strip() for value in record]
     except csv.Error as error:
         raise FileRefused(f"Row {reader.line_num} cannot be read as CSV ({error}): export the register again.") from None
@@ -348,7 +366,7 @@ class _Reader:
         """What is known of the day; each is looked up once a file."""
         if date not in self._days:
             reason = why_not_a_school_day(date, self.roll.days, self.roll.closed)
-            self._days[date] = _Day(reason, academic_year_of(date), -1 if reason else slot(date, SESSIONS[0]))
+            self._days[date] = _Day(reason, 0, 0) if reason else _Day("", academic_year_of(date), slot(date, SESSIONS[0]))
         if self._days[date].reason:
             raise _RowRefused(self._days[date].reason)
         return self._days[date]
