@@ -7,7 +7,7 @@ judges the days. Nothing here is stored and nothing here decides.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,6 +29,8 @@ MOST_SESSIONS = 40
 """How many further missed sessions are tried: four school weeks."""
 DAYS_AHEAD = 30
 """School days that are tried for what takes a pupil on."""
+ENDS_AT_ONCE = 20
+"""Last days that are tried together, until one comes too late."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,28 +232,31 @@ class _Future:
 
     def still_reached_by(self, sessions: int, unauthorised: bool, column: int) -> dt.date | None:
         """The last day (without a break from the first possible one) on which the last of ``sessions`` missed still reaches the stage."""
-        first_end = self.now.stop + (sessions - 1) // 2
-        ends = range(first_end, self.now.year_stop)
-        if not ends:
-            return None
+        last = None
+        first = self.now.stop + (sessions - 1) // 2
+        for start in range(first, self.now.year_stop, ENDS_AT_ONCE):
+            ends = range(start, min(start + ENDS_AT_ONCE, self.now.year_stop))
+            reached = self._reached(ends, sessions, unauthorised, column)
+            for end in ends:
+                if end not in reached:
+                    return last
+                last = self.register.days.dates[end]
+        return last
+
+    def _reached(self, ends: range, sessions: int, unauthorised: bool, column: int) -> set[int]:
+        """Those of ``ends`` for which the stage, or a higher one, is proposed within a week of ``sessions`` missed up to that day."""
         futures = self._written(len(ends))
         for row, end in enumerate(ends):
             futures[row, 2 * end + 2 - sessions : 2 * end + 2] = _mark("O" if unauthorised else "I")
-        reached: dict[int, bool] = {}
-        for date, decisions in self._days(futures, range(first_end, self.now.year_stop)):
-            for row, proposed in decisions:
-                if row not in reached:
-                    reached[row] = proposed >= column and self._in_time(ends[row], date)
-        last = None
-        for row, end in enumerate(ends):
-            if not reached.get(row):
-                break
-            last = self.register.days.dates[end]
-        return last
+        dates = self.register.days.dates
+        found: set[int] = set()
 
-    def _in_time(self, end: int, date: dt.date) -> bool:
-        """Was the stage proposed with the missed sessions themselves, in the same week, and not by something that came later?"""
-        return 0 <= (date - self.register.days.dates[end]).days < 7
+        def within_a_week(day: int, rows: np.ndarray) -> np.ndarray:
+            return np.array([row for row in rows if 0 <= (dates[day] - dates[ends[row]]).days < 7], dtype=np.int64)
+
+        for _, proposed in self._days(futures, range(ends[0], min(ends[-1] + 7, self.now.year_stop)), within_a_week):
+            found |= {ends[row] for row, reached in proposed if reached >= column}
+        return found
 
     def attended_until_it_ends(self, stage: Stage) -> tuple[int, dt.date] | None:
         """Sessions attended in a row until the stage's condition no longer holds, and the day of the last; None where it never ends."""
@@ -279,21 +284,22 @@ class _Future:
         row[2 * self.now.stop + 1 :: 2] = _mark("\\")
         return np.tile(row, (number, 1))
 
-    def _days(self, futures: np.ndarray, days: range) -> Iterator[tuple[dt.date, list[tuple[int, int]]]]:
-        """For each day the rows that have a stage proposed for the first time, and its column."""
+    def _days(
+        self, futures: np.ndarray, days: range, looked_at: Callable[[int, np.ndarray], np.ndarray] | None = None
+    ) -> Iterator[tuple[dt.date, list[tuple[int, int]]]]:
+        """For each day the rows that have a stage proposed for the first time, and its column; ``looked_at`` chooses the rows of a day."""
         register = Register(self.register.days, futures)
         state = self.state.copies(self.pupil, len(futures))
-        rows = np.arange(len(futures))
+        left = np.arange(len(futures))
         for day in days:
-            date = register.days.dates[day]
-            judge = judge_for(register, self.ruleset, self.national, state, date)
-            end_periods(register, state, judge.moment, rows)
-            columns = proposed_columns(judge, self.ruleset, rows)
-            at = columns >= 0
-            yield date, list(zip(rows[at].tolist(), columns[at].tolist(), strict=True))
-            rows = rows[~at]
-            if not len(rows):
-                return
+            rows = left if looked_at is None else looked_at(day, left)
+            if len(rows):
+                judge = judge_for(register, self.ruleset, self.national, state, register.days.dates[day])
+                end_periods(register, state, judge.moment, rows)
+                columns = proposed_columns(judge, self.ruleset, rows)
+                at = columns >= 0
+                yield judge.moment.date, list(zip(rows[at].tolist(), columns[at].tolist(), strict=True))
+                left = np.setdiff1d(left, rows[at])
 
 
 def _mark(code: str) -> int:
