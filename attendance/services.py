@@ -17,7 +17,7 @@ from django.db import transaction
 
 from attendance import bulk, figures, history
 from attendance.codes import CODES, NO_MARK
-from attendance.grid import EMPTY_ROW, SESSIONS, SLOTS, academic_year_of, as_grid, session_of, slot
+from attendance.grid import EMPTY_ROW, SESSIONS, SLOTS, academic_year_of, as_grid, first_monday, session_of, slot
 from attendance.imports import X_WARNING, Detail, read, shown, why_not_a_school_day, why_not_on_roll
 from attendance.models import Figures, ImportBatch, MarkChange, MarkDetail, RegisterRow
 from attendance.queries import Comparison, Enrolled, Preview, code_of, compare, preview_of, roll_of, school_matrix
@@ -289,7 +289,7 @@ def why_not_change(row: RegisterRow, *, date: dt.date, session: str, to: str) ->
         return f"Session {shown(session)} is neither AM nor PM."
     if warning := CODES[to].warning_on(date):
         return f"{warning} It can be read in from a file, not entered by hand."
-    if academic_year_of(date) != row.year:
+    if not first_monday(row.year) <= date < first_monday(row.year + 1):
         return f"{date:%d %B %Y} is not in {year_label(row.year)}: open that year's register."
     closed = {day.date: day.get_kind_display() for day in ClosedDay.objects.filter(school=row.school_id, date=date)}
     return why_not_a_school_day(date, school_days(row.school, [row.year]), closed) or why_not_on_roll(

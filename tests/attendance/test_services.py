@@ -140,6 +140,7 @@ REFUSED_CHANGES = [
     ({"to": "I", "date": dt.date(2025, 10, 24)}, "is not a school day (staff training day)"),
     ({"to": "I", "date": dt.date(2025, 10, 28)}, "is in a school holiday"),
     ({"to": "I", "date": dt.date(2024, 11, 20)}, "is not in 2025/26: open that year's register."),
+    ({"to": "I", "date": dt.date.min}, "is not in 2025/26: open that year's register."),
     ({"to": "N"}, "The mark is N already: nothing was changed."),
     ({"to": "I", "reason": " "}, "Give the reason: a register keeps why a mark was amended."),
     ({"to": "I", "was": "O"}, "Somebody changed this mark in the meantime: it is now N."),
