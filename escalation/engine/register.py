@@ -13,7 +13,7 @@ from functools import cache, cached_property, partial, reduce
 
 import numpy as np
 
-from attendance.codes import BY_CHARACTER, CODES, MEANINGS, NO_MARK, Meaning, characters
+from attendance.codes import BY_CHARACTER, CODES, MEANINGS, Meaning, characters
 from schools.schooldays import SchoolDays
 
 _FIELDS = {Meaning.ATTENDING: 0, Meaning.AUTHORISED: 16, Meaning.UNAUTHORISED: 32}
@@ -205,10 +205,6 @@ class Register:
             SeenMark(self.days.dates[(2 * start + at) // 2], "PM" if at % 2 else "AM", BY_CHARACTER[chr(row[at])].code)
             for at in map(int, np.flatnonzero(chosen[row]))
         ]
-
-    def unmarked(self, pupil: int, day: int) -> bool:
-        """Has the pupil no mark at all on this school day?"""
-        return bool((self.marks[pupil, 2 * day : 2 * day + 2] == ord(NO_MARK)).all())
 
     def evaluated(self, day: int) -> np.ndarray:
         """int64[n]: the pupils evaluated on this school day."""
