@@ -10,6 +10,9 @@ from django.core.management.base import BaseCommand, CommandError
 from attendance.queries import verify
 from schools.models import School
 
+SHOWN = 50
+"""Faults of a school that are spelt out; all are counted."""
+
 
 class Command(BaseCommand):
     help = "Compares every register row with what its import batches and changes say. Exit code 1 where they differ."
@@ -24,8 +27,10 @@ class Command(BaseCommand):
         faults = 0
         for school in schools:
             rows, marks, sentences = verify(school)
-            for sentence in sentences:
+            for sentence in sentences[:SHOWN]:
                 self.stdout.write(f"{school.urn}: {sentence}")
+            if len(sentences) > SHOWN:
+                self.stdout.write(f"{school.urn}: and {len(sentences) - SHOWN} more like these")
             self.stdout.write(f"{school.urn}: {rows} register rows, {marks} marks, {len(sentences)} faults")
             faults += len(sentences)
         if faults:
