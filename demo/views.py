@@ -9,9 +9,9 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
-from demo.queries import choices, start_here
+from demo.queries import SEES, choices, start_here
 from schools.clock import today
-from schools.models import User
+from schools.models import Role, User
 
 BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
 
@@ -27,7 +27,10 @@ def chooser(request: HttpRequest) -> HttpResponse:
     """Everyone whom one can be, by group, school and role."""
     _only_in_the_demo()
     groups = choices(today())
-    return render(request, "demo/chooser.html", {"groups": groups, "start_here": start_here(groups), "day": today()})
+    roles = [(Role(key).label, sees) for key, sees in SEES.items()]
+    return render(
+        request, "demo/chooser.html", {"groups": groups, "start_here": start_here(groups), "day": today(), "roles": roles}
+    )
 
 
 @require_POST

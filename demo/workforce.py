@@ -62,7 +62,12 @@ def _heads_of_year(school: SchoolPlan) -> Iterator[RolePlan]:
 def _year_title(title: str, years: list[int]) -> str:
     if title == "Head of year":
         return f"Head of year {years[0]}" if len(years) == 1 else f"Head of years {years[0]} and {years[-1]}"
-    return title if len(years) > 2 else f"{title}, years {years[0]} and {years[-1]}"
+    first = f"years {years[0]}" if years[0] else "reception"
+    return (
+        f"{title}, {first} and {years[-1]}"
+        if len(years) == 2
+        else f"{title}, {first} to {'' if years[0] else 'year '}{years[-1]}"
+    )
 
 
 def _named(school: SchoolPlan, role: RolePlan) -> str:
