@@ -35,6 +35,18 @@ PAGES: tuple[tuple[str, str, str], ...] = (
 )
 """Title, address and the act that opens the page; without an act it is for everyone who may see a pupil."""
 
+BELONGS = {
+    "desk:pupil": "desk:pupils",
+    "desk:form": "desk:forms",
+    "desk:letter": "desk:letters",
+    "desk:import-preview": "desk:import",
+    "desk:decisions-review": "desk:decisions",
+    "desk:hold": "desk:decisions",
+    "desk:decline": "desk:decisions",
+    "desk:edit": "desk:decisions",
+}
+"""Pages below one of the line."""
+
 FIRST_PAGES: tuple[tuple[str, str], ...] = (
     (Role.OFFICER, "desk:today"),
     (Role.ATTENDANCE_LEAD, "desk:today"),
@@ -57,6 +69,7 @@ def first_page(scope: Scope) -> str:
 
 def navigation(scope: Scope, current: str) -> list[Item]:
     """The pages that the person's roles open; one statement, for how many decisions wait for them."""
+    current = BELONGS.get(current, current)
     items = [Item(title, reverse(view), view, view == current) for title, view, act in PAGES if _is_open(scope, view, act)]
     if scope.roles:
         items.append(Item("The ladder", reverse("desk:ladder"), "desk:ladder", current == "desk:ladder", to_the_right=True))

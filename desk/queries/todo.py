@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from django.db.models import Max, Q
+from django.db.models import OuterRef, Q, Subquery
 from django.utils import timezone
 
 from attendance.models import ImportBatch, MarkChange
@@ -114,7 +114,8 @@ def what_is_open(schools: Collection[School], on: dt.date) -> Open:
     tasks = Task.objects.filter(state=Task.State.OPEN, case__school__in=schools)
     drafts = Letter.objects.filter(state=Letter.State.DRAFTED, school__in=schools)
     runs = NightRun.objects.filter(school__in=schools, on__gte=on - dt.timedelta(days=NIGHTS_BACK), on__lte=on)
-    newest = ImportBatch.objects.filter(school__in=schools).values("school").annotate(last=Max("pk")).values("last")
+    of_school = ImportBatch.objects.filter(school=OuterRef("pk")).order_by("-at", "-pk").values("pk")[:1]
+    newest = School.objects.filter(pk__in=[school.pk for school in schools]).values_list(Subquery(of_school))
     return Open(
         tasks=list(tasks.select_related("case__pupil", "owner", "stage_record").order_by("due_on", "id")),
         drafts=[Draft(*row) for row in drafts.values_list("school", "case__pupil", "approves", "drafted_on", "stage_record")],

@@ -33,8 +33,17 @@ def page(request: StaffRequest) -> HttpResponse:
         "reasons": REASON_CODES,
         "next_days": _next_days(shown),
         "colleagues": _colleagues(request, schools),
+        "recordable": _where(request, schools, "record_contact"),
+        "changeable": _where(request, schools, "change_marks"),
+        "why_not_record": request.scope.refusal("record_contact", schools[0]),
+        "why_not_change": request.scope.refusal("change_marks", schools[0]),
     }
     return render(request, "desk/today.html", context)
+
+
+def _where(request: StaffRequest, schools: list[School], act: str) -> set[int]:
+    """The schools at which the person may do ``act``: elsewhere its button gives way to the rule's sentence."""
+    return {school.pk for school in schools if not request.scope.refusal(act, school)}
 
 
 def _filters(request: StaffRequest) -> queries.Filters:

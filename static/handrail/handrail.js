@@ -45,10 +45,15 @@
         });
       });
     });
-    var focus = root.querySelector("[data-focus]");
-    if (focus) { focus.focus(); }
+  }
+
+  /* After the browser has gone to the address's #fragment, which takes the focus away. */
+  function takeFocus() {
+    var focus = document.querySelector("[data-focus]");
+    if (focus) { setTimeout(function () { focus.focus({ preventScroll: true }); }, 0); }
   }
 
   if (keysAreOn) { document.addEventListener("keydown", onKey); }
   start(document);
+  window.addEventListener("load", takeFocus);
 })();

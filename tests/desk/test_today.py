@@ -323,6 +323,17 @@ def test_filters_stand_in_the_address_and_narrow_every_list(client: Client, cast
     assert "year=8&amp;tab=new" in today(client, cast, "?year=8")
 
 
+def test_who_may_look_but_not_record_sees_the_rule_in_place_of_the_button(client: Client, cast: Cast) -> None:
+    client.force_login(cast.staff[Role.TRUST_LEAD])
+    page = client.get(f"/today/?open={cast.theo.enrolment_id}").content.decode()
+    assert "Conversations, calls and meetings are recorded by staff who work with the pupil." in page
+    assert 'name="outcome"' not in page and ">Record<span" not in page and ">Decline<span" not in page
+    client.force_login(cast.staff[Role.HEAD])
+    page = client.get(f"/today/?open={cast.theo.enrolment_id}").content.decode()
+    assert 'name="outcome"' in page and 'name="code"' not in page
+    assert "Only the attendance officer or lead changes marks." in page
+
+
 def test_charlie_finds_nothing_of_here(client: Client, cast: Cast) -> None:
     client.force_login(cast.charlie)
     page = client.get("/today/").content.decode()
