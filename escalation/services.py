@@ -177,11 +177,12 @@ def record_contact(
 @transaction.atomic
 def mark_stage_done(*, record: StageRecord, on: dt.date, by: User | None, role: str, now: dt.datetime) -> StageRecord:
     """The stage's action was recorded: its period begins on that day, what follows becomes a task. A second call changes nothing."""
-    changed = StageRecord.objects.filter(pk=record.pk, state__in=StageRecord.OPEN).update(
-        state=StageRecord.State.DONE, done_on=on, decided_by=by, decided_at=now
-    )
-    record.refresh_from_db()
-    if not changed:
+    changes = {"state": StageRecord.State.DONE, "done_on": on, "decided_by": by, "decided_at": now}
+    if StageRecord.objects.filter(pk=record.pk, state__in=StageRecord.OPEN).update(**changes):
+        for name, value in changes.items():
+            setattr(record, name, value)
+    else:
+        record.refresh_from_db()
         if record.state == StageRecord.State.DONE:
             return record
         raise Refused(f"Stage {record.stage} was {record.get_state_display().lower()}: it cannot be recorded as done.")

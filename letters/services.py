@@ -17,8 +17,8 @@ from django.core.files.base import ContentFile
 from django.db import transaction
 from pypdf import PdfReader, PdfWriter
 
-from escalation.models import PlannedLetter, StageRecord
-from escalation.services import add_event, cancel_what_waits, decline_stage, mark_stage_done
+from escalation.models import Event, PlannedLetter, StageRecord
+from escalation.services import cancel_what_waits, decline_stage, mark_stage_done
 from letters.enclosing import enclosures_of
 from letters.models import Letter, LetterEvent, PrintBatch
 from letters.pdf import MissingGlyphs, render_letter_pdf
@@ -27,7 +27,7 @@ from letters.queries import LiveLetter, facts_to_json, live, with_everything
 from letters.record import Draft, Record
 from letters.states import WAITING, comes_from
 from schools import audit
-from schools.models import School, User
+from schools.models import AuditEntry, School, User
 from schools.rules import Refused
 
 TO_PARENTS = ("letter", "message")
@@ -124,26 +124,25 @@ def withdraw_without_ground(*, now: dt.datetime, school: School | None = None) -
 
 
 def _move(letter: Letter, after: str, *, by: User | None, role: str, now: dt.datetime, reason: str = "", **changes: Any) -> bool:
-    """One conditional UPDATE with its event and audit row; False where the letter is no longer in a state that leads there."""
+    """One conditional UPDATE with its event and audit row; False where the letter is no longer in a state that leads there. Either way
+    ``letter`` then says what is stored."""
+    before = letter.state
+    changes |= {"state": after} | ({"reason": reason} if reason else {})
     with transaction.atomic():
-        before = letter.state
-        kept = {"reason": reason} if reason else {}
-        moved = Letter.objects.filter(pk=letter.pk, state__in=comes_from(after)).update(state=after, **kept, **changes)
-        if not moved:
-            return False
-        LetterEvent.objects.create(letter=letter, before=before, after=after, by=by, role=role, at=now, reason=reason)
-        audit.record(
-            action=f"letter {after}",
-            subject=letter,
-            by=by,
-            role=role,
-            at=now,
-            school=letter.school,
-            reason=reason,
-            detail={"from": before},
-        )
-    letter.refresh_from_db()
+        moved = Letter.objects.filter(pk=letter.pk, state__in=comes_from(after)).update(**changes)
+        if moved:
+            LetterEvent.objects.create(letter=letter, before=before, after=after, by=by, role=role, at=now, reason=reason)
+            audit.record_all([letter_entry(letter, f"letter {after}", {"from": before}, reason)], by=by, role=role, at=now)
+    if not moved:
+        letter.refresh_from_db()
+        return False
+    for name, value in changes.items():
+        setattr(letter, name, value)
     return True
+
+
+def letter_entry(letter: Letter, action: str, detail: dict[str, Any], reason: str = "") -> AuditEntry:
+    return audit.entry(action=action, subject=letter, school=letter.school, reason=reason, detail=detail)
 
 
 def approve_letters(
@@ -210,7 +209,6 @@ def _freeze(drawn: LiveLetter, pdf: bytes, *, by: User, role: str, now: dt.datet
         if moved and pdf:
             letter.pdf.save(f"letters/{letter.school.urn}/{letter.pk}-{letter.sha256[:12]}.pdf", ContentFile(pdf), save=False)
             Letter.objects.filter(pk=letter.pk).update(pdf=letter.pdf.name)
-    letter.refresh_from_db()
     if not moved:
         return Outcome(letter, False, state_sentence(letter))
     return Outcome(letter, True, f"Approved. It leaves after {letter.leaves_at:%-H.%M}; until then it can be undone.")
@@ -273,24 +271,41 @@ def _with_reason(reason: str) -> None:
         raise Refused("Give a reason: it is kept with the letter.")
 
 
-def _leave(letter: Letter, state: str, *, on: dt.date, by: User | None, role: str, now: dt.datetime, **changes: Any) -> bool:
-    """The letter is out of the house: the first one of a stage makes the stage done on that day."""
-    if not _move(letter, state, by=by, role=role, now=now, left_on=on, **changes):
-        return False
-    how = "posted" if state == Letter.State.POSTED else "put into the parents’ portal"
-    add_event(
-        case=letter.case,
-        kind="letter",
-        text=f"Letter {how}: {letter.wording}.",
-        on=on,
-        now=now,
-        by=by,
-        role=role,
-        record=letter.stage_record,
+def _leave(letters: Sequence[Letter], state: str, *, on: dt.date, by: User | None, role: str, now: dt.datetime) -> int:
+    """The letters are out of the house: the first one of a stage makes the stage done on that day. The caller holds the transaction.
+
+    A constant number of statements but for the stages that are done; Refused where one of the letters was changed in the meantime.
+    """
+    left = Letter.objects.filter(pk__in=[letter.pk for letter in letters], state__in=comes_from(state)).update(
+        state=state, left_on=on
     )
-    if letter.stage_record and letter.stage_record.state in StageRecord.OPEN:
-        mark_stage_done(record=letter.stage_record, on=on, by=letter.approved_by, role=letter.approves, now=now)
-    return True
+    if left != len(letters):
+        raise Refused("One of these letters was withdrawn or undone in the meantime: look at the list again.")
+    who: dict[str, Any] = {"by": by, "role": role, "at": now}
+    LetterEvent.objects.bulk_create([LetterEvent(letter=letter, before=letter.state, after=state, **who) for letter in letters])
+    how = "posted" if state == Letter.State.POSTED else "put into the parents’ portal"
+    Event.objects.bulk_create(
+        Event(
+            case_id=letter.case_id,
+            kind="letter",
+            text=f"Letter {how}: {letter.title}.",
+            on=on,
+            stage_record=letter.stage_record,
+            **who,
+        )
+        for letter in letters
+    )
+    audit.record_all([letter_entry(letter, f"letter {state}", {"from": letter.state}) for letter in letters], **who)
+    for letter in letters:
+        letter.state, letter.left_on = state, on
+    first = {letter.stage_record_id: letter for letter in reversed(letters) if letter.stage_record_id}
+    for letter in first.values():
+        if letter.stage_record and letter.stage_record.state in StageRecord.OPEN:
+            mark_stage_done(record=letter.stage_record, on=on, by=letter.approved_by, role=letter.approves, now=now)
+    return left
+
+
+WITH_STAGE = ("school__group", "case__school__group", "stage_record__version", "stage_record__case__school", "approved_by")
 
 
 def release_due(*, now: dt.datetime, on: dt.date, school: School | None = None) -> int:
@@ -298,15 +313,9 @@ def release_due(*, now: dt.datetime, on: dt.date, school: School | None = None) 
     due = Letter.objects.filter(state=Letter.State.APPROVED, channel=Letter.Channel.PORTAL, leaves_at__lte=now)
     if school:
         due = due.filter(school=school)
-    return sum(
-        _release(letter, on=on, now=now)
-        for letter in due.select_related("school", "case__school__group", "stage_record__version", "approved_by")
-    )
-
-
-@transaction.atomic
-def _release(letter: Letter, *, on: dt.date, now: dt.datetime) -> bool:
-    return _leave(letter, Letter.State.SENT, on=on, by=None, role="", now=now)
+    with transaction.atomic():
+        letters = list(due.select_related(*WITH_STAGE))
+        return _leave(letters, Letter.State.SENT, on=on, by=None, role="", now=now) if letters else 0
 
 
 @transaction.atomic
@@ -362,13 +371,8 @@ def mark_posted(*, batch: PrintBatch, on: dt.date, by: User, role: str, now: dt.
     """A person says that the batch was posted: its letters have left, and their stages are done. Returns how many letters."""
     if batch.posted_on:
         raise Refused(f"This batch was already recorded as posted on {batch.posted_on:%-d %B %Y}.")
-    letters = batch.letters.filter(state=Letter.State.APPROVED)
-    posted = sum(
-        _leave(letter, Letter.State.POSTED, on=on, by=by, role=role, now=now)
-        for letter in letters.select_related(
-            "school", "case__school__group", "stage_record__version", "stage_record__case", "approved_by"
-        )
-    )
+    letters = list(batch.letters.filter(state=Letter.State.APPROVED).select_related(*WITH_STAGE))
+    posted = _leave(letters, Letter.State.POSTED, on=on, by=by, role=role, now=now)
     PrintBatch.objects.filter(pk=batch.pk).update(posted_on=on, posted_by=by)
     audit.record(
         action="print batch posted", subject=batch, by=by, role=role, at=now, school=batch.school, detail={"letters": posted}
