@@ -26,7 +26,7 @@ RARE_FLAGS = {"looked_after": 0.007, "social_worker": 0.025, "child_protection":
 FAMILY_SIZES, FAMILY_SHARES = (1, 2, 3), (0.62, 0.31, 0.07)
 HOMES = ("together", "apart", "alone", "carer")
 HOME_SHARES = (0.68, 0.20, 0.11, 0.01)
-BOTH_GET_LETTERS = 0.12
+BOTH_GET_LETTERS = 0.08
 """Share of couples under one roof of whom both, rather than one, asked for the school's letters."""
 ORDER_FROM = dt.date(2025, 6, 2)
 JOINS_MID_YEAR, LEAVES_MID_YEAR = 0.03, 0.02
@@ -302,7 +302,7 @@ def _untypical_homes(pupils: list[PupilPlan], rng: np.random.Generator) -> None:
         elif draw < 0.015:
             pupil.links[-1].parent.address = ""
         for link in pupil.links:
-            if link.relationship == "Father" and not link.lives_with_pupil and rng.random() < 0.15:
+            if link.relationship == "Father" and not link.lives_with_pupil and rng.random() < 0.25:
                 link.receives_letters = False
 
 

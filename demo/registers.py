@@ -32,6 +32,9 @@ NOT_YET_FIRST = {"O": 0.85, "I": 0.22, "M": 0.1, "G": 0.2}
 """Share of days entered as N first and corrected when the reason was known."""
 MISSING_LAST_AFTERNOON = {"900401": "8C", "900501": "10P", "900101": "4B"}
 """Forms whose register is missing for the afternoon of the last school day before today."""
+DUAL_REGISTERED, PROVIDED_FOR, AT_COLLEGE = 137, 411, (641, 702, 773)
+"""Numbers of the pupils of each secondary school who are at another school on Wednesdays (D), at provision arranged by the authority on
+Fridays (K), at a college on Tuesday afternoons (B)."""
 STILL_MISSING_THIS_MORNING = 0.08
 
 
@@ -119,6 +122,10 @@ def _not_required(row: Row, days: SchoolDays) -> None:
         day = days.index(date)
         if day is not None and row.first <= day <= row.last and len(row.pupil.last_name) % 2:
             row.marks[2 * day] = row.marks[2 * day + 1] = ord(CODES["Y1"].character)
+    if place and row.pupil.school.phase == "secondary" and row.pupil.number == DUAL_REGISTERED:
+        for day in range(row.first, row.last + 1):
+            if days.dates[day].weekday() == 2:
+                row.marks[2 * day] = row.marks[2 * day + 1] = ord("D")
 
 
 class _Maker:
@@ -361,7 +368,17 @@ class _Maker:
             for spot in range(2 * row.first, 2 * row.last + 2):
                 if marks[spot] == FREE:
                     code = out.get(spot >> 1, 0)
+                    code = code or self._elsewhere(row, spot)
                     marks[spot] = code or (PM if spot & 1 else (LATE if self.draw() < often else AM))
+
+    def _elsewhere(self, row: Row, spot: int) -> int:
+        """The code of a pupil who is taught somewhere else in this session; 0 for nearly everyone."""
+        number, weekday = row.pupil.number, self.days.dates[spot >> 1].weekday()
+        if self.school.phase != "secondary" or number not in (PROVIDED_FOR, *AT_COLLEGE):
+            return 0
+        if number == PROVIDED_FOR:
+            return ord("K") if weekday == 4 else 0
+        return ord("B") if weekday == 1 and spot & 1 else 0
 
     def _trips(self) -> dict[str, dict[int, int]]:
         """By form, the days out: visits (V), a sports day (P), a week of work experience in year 10 (W)."""

@@ -17,6 +17,20 @@ from demo.structure import read_groups
 
 TODAY = dt.date(2026, 6, 15)
 PHASES = ("primary", "secondary", "special")
+CASES = {
+    "t": "part-time timetable",
+    "G": "holiday",
+    "X": "not required",
+    "1": "no transport",
+    "E": "suspension",
+    "S": "study leave",
+    "R": "religious observance",
+    "V": "visit",
+    "W": "work experience",
+    "D": "dual registration",
+    "K": "provision by the authority",
+    "B": "college",
+}
 POSSIBLE = (Meaning.ATTENDING, Meaning.AUTHORISED, Meaning.UNAUTHORISED)
 MISSED = (Meaning.AUTHORISED, Meaning.UNAUTHORISED)
 
@@ -160,8 +174,7 @@ def test_every_mark_is_a_known_code_on_a_day_on_roll(registers: list[SchoolYear]
 
 def test_special_cases_of_the_register_are_there(registers: list[SchoolYear]) -> None:
     marks = b"".join(bytes(row.marks) for school_year in registers for row in school_year.rows)
-    for code, what in {"t": "part-time timetable", "G": "holiday", "X": "not required", "1": "no transport", "E": "suspension",
-                       "S": "study leave", "R": "religious observance", "V": "visit", "W": "work experience"}.items():  # fmt: skip
+    for code, what in CASES.items():
         assert code.encode() in marks, what
     assert any(bytes(row.marks).count(b"I") >= 60 for school_year in registers for row in school_year.rows), "long illness"
 
