@@ -25,8 +25,8 @@ HALF_TERMS = (
 """Of 2025/26; 2024/25 has the same, 52 weeks earlier."""
 NIGHTS = tuple(dt.date(2026, 3, 16) + dt.timedelta(days=number) for number in range(5))
 """Monday to Friday: the first opens the cases, the others are timed, and on Friday what is judged weekly is judged."""
-IMPORT_DAY = dt.date(2026, 3, 27)
-"""Left without marks, for the import."""
+IMPORT_DAYS = tuple(dt.date(2026, 3, 25) + dt.timedelta(days=number) for number in range(3))
+"""Left without marks, for the imports."""
 SEED = 20260316
 _STAFF = (Role.OFFICER, Role.TUTOR, Role.HEAD_OF_YEAR, Role.ATTENDANCE_LEAD, Role.SAFEGUARDING_LEAD, Role.HEAD)
 _ABSENCES = np.frombuffer(b"IIIIIIIIIIMMMCGGUNOO", dtype=np.uint8)
@@ -142,5 +142,5 @@ def _dates(year: int) -> list[dt.date]:
         date
         for _, _, starts, ends in _half_terms(year)
         for date in (starts + dt.timedelta(days=number) for number in range((ends - starts).days + 1))
-        if date.weekday() < 5 and date != IMPORT_DAY
+        if date.weekday() < 5 and date not in IMPORT_DAYS
     ]

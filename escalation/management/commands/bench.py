@@ -58,8 +58,9 @@ class Command(BaseCommand):
 
 def as_text(result: Result) -> str:
     lines = [f"{result.pupils:,} pupils, two years of marks, ladder {result.ladder}, {machine(result)}"]
+    lines.append(f"{'ms':>15} {'x floor':>9}  {'SQL':>7}")
     lines += [
-        f"{line.milliseconds:>12,.1f} ms {_times(line):>9}  {_statements(line):>17}  {line.name}{_note(line)}"
+        f"{line.milliseconds:>12,.1f} ms {_times(line):>9}  {_statements(line):>7}  {line.name}{_note(line)}"
         for line in (*result.comparison, *result.others)
     ]
     return "\n".join([*lines, *sentences(result)])
@@ -76,7 +77,7 @@ def as_markdown(result: Result) -> str:
 
 
 def machine(result: Result) -> str:
-    return f"{result.database}, Python {platform.python_version()}, {os.cpu_count()} cores"
+    return f"{result.database}, Python {platform.python_version()}, {os.cpu_count()} cores, load {result.load}"
 
 
 def sentences(result: Result) -> list[str]:
@@ -103,7 +104,7 @@ def _times(line: Line) -> str:
 
 
 def _statements(line: Line) -> str:
-    return f"{line.statements:,} statements" if line.statements is not None else ""
+    return f"{line.statements:,}" if line.statements is not None else ""
 
 
 def _note(line: Line) -> str:
