@@ -17,7 +17,7 @@ from attendance.codes import BY_CHARACTER
 from attendance.grid import EMPTY_ROW, SESSIONS, academic_year_of, slot
 from attendance.models import RegisterRow
 from schools.access import Scope
-from schools.models import Placement, PupilFlag, Role, School, StaffRole, User
+from schools.models import Placement, PupilFlag, Role, School, StaffRole
 from schools.queries import school_days
 from schools.schooldays import SchoolDays
 
@@ -179,10 +179,3 @@ def _covers(held: StaffRole, line: RollLine | None) -> bool:
         return not held.year_groups and not held.forms
     in_years = not held.year_groups or line.year_group in held.year_groups
     return in_years and (not held.forms or line.form in held.forms)
-
-
-def called(held: StaffRole | None, role: str, viewer: User) -> str:
-    """How a list names whoever has something: "You", a name, or the role where nobody holds it."""
-    if held is None:
-        return f"No {Role(role).label.lower()} yet" if role in Role.values else "Nobody yet"
-    return "You" if held.user_id == viewer.pk else held.user.name

@@ -23,6 +23,8 @@ from schools.models import PupilFlag, School, User
 TABS = ("ring", "new", "due", "waiting", "exceptions")
 SHOWN = {"ring": 9, "new": 6, "due": 8, "waiting": 6, "exceptions": 5}
 """Rows of each list on the overview; a tab shows all of its own."""
+OVERDUE_SHOWN = 4
+"""Of the rows of Due, so many at most may be overdue: what is for today must not be pushed off the page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +61,8 @@ class Filters:
         right_form = not self.form or line.form == self.form
         return right_year and right_form and (not self.flag or self.flag in line.flags)
 
-    def keeps_owner(self, *, mine: bool, nobodys: bool) -> bool:
-        return not self.owner or mine or (self.owner == "mine-and-nobodys" and nobodys)
+    def keeps_owner(self, owner: todo.Owner) -> bool:
+        return not self.owner or owner.is_mine or (self.owner == "mine-and-nobodys" and owner.is_nobodys)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +101,7 @@ class Today:
             "ring": len(self.ring),
             "new": len(self.news),
             "due": len(self.due) + len(self.n_codes),
-            "waiting": sum(item.letters for item in self.waiting if not item.is_mine),
+            "waiting": sum(item.letters for item in self.waiting if not item.owner.is_mine),
             "exceptions": len(self.troubles),
         }
 
@@ -126,7 +128,7 @@ class Today:
 
     @property
     def overdue_items(self) -> list[todo.Due]:
-        return [item for item in self.due if item.late][: self.limits["due"]]
+        return [item for item in self.due if item.late][: self.limits["due"] if self.filters.tab == "due" else OVERDUE_SHOWN]
 
     @property
     def coming_items(self) -> list[todo.Due]:
@@ -165,26 +167,16 @@ def today(
         target=_common_target(schools),
         last_import=waiting.last_import,
         ring=ring_list(calendars, lines),
-        news=[item for item in todo.news(reader, waiting) if filters.keeps(item.about.line) and _owned(filters, item)],
+        news=[item for item in todo.news(reader, waiting) if filters.keeps(item.about.line) and filters.keeps_owner(item.owner)],
         last_night=max(waiting.last_nights.values(), default=None),
         n_codes=todo.n_codes(reader, old_n_codes(calendars, lines)),
-        due=[item for item in todo.due(reader, waiting) if _keeps_due(filters, item)],
+        due=[item for item in todo.due(reader, waiting) if filters.keeps(item.about.line) and filters.keeps_owner(item.owner)],
         waiting=todo.waiting(reader, waiting.drafts),
         troubles=[item for item in todo.troubles(reader, waiting) if item.about is None or filters.keeps(item.about.line)],
         done=todo.done_today(reader),
         choices=_choices(every_line.values(), all_schools),
         filters=filters,
         pupils=len(lines),
-    )
-
-
-def _owned(filters: Filters, item: todo.News) -> bool:
-    return filters.keeps_owner(mine=item.is_mine, nobodys=item.with_whom.startswith("No"))
-
-
-def _keeps_due(filters: Filters, item: todo.Due) -> bool:
-    return filters.keeps(item.about.line if item.about else None) and filters.keeps_owner(
-        mine=item.is_mine, nobodys=item.is_nobodys
     )
 
 

@@ -17,12 +17,12 @@ from django.utils import timezone
 from attendance.models import ImportBatch, MarkChange
 from desk.contact_form import TASK_OUTCOMES, outcome_choices
 from desk.queries.registers import BECOMES_O, OldN
-from desk.queries.roll import Key, Place, RollLine, Staff, called
+from desk.queries.roll import Key, Place, RollLine, Staff
 from desk.words import stage_label
 from escalation.models import Event, NightRun, Period, PlannedLetter, StageRecord, Task, WatchEntry
 from letters.models import Letter
 from letters.phrases import count, joined
-from schools.models import School, User
+from schools.models import Role, School, User
 
 LETTERS_AIM = 3
 """School days within which a draft should be decided; older ones stand in red."""
@@ -34,6 +34,17 @@ NIGHTS_BACK = 60
 REFUSED = "Refused in the import"
 VERBS = {"review": "Open", "plan": "Prepare", "contract": "Prepare", "referral": "Prepare"}
 """Every other kind of task is recorded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Who has something, as a list names them: "You", a name, or that nobody holds the role."""
+
+    name: str
+    title: str = ""
+    email: str = ""
+    is_mine: bool = False
+    is_nobodys: bool = False
 
 
 @dataclass(frozen=True)
@@ -50,8 +61,14 @@ class Reader:
     def schools(self) -> list[School]:
         return [place.school for place in self.places.values()]
 
-    def called(self, school: int, role: str, line: RollLine | None) -> str:
-        return called(self.staff.holder(school, role, line), role, self.user)
+    def owner(self, school: int, role: str, line: RollLine | None, given: User | None = None) -> Owner:
+        """Who has something for the pupil: the person it was given to, or else whoever holds the role for the pupil."""
+        held = None if given else self.staff.holder(school, role, line)
+        user = given or (held.user if held else None)
+        if user is None:
+            return Owner(f"No {Role(role).label.lower()}", is_nobodys=True)
+        name = "You" if user.pk == self.user.pk else user.name
+        return Owner(name, held.shown_title.lower() if held else "", user.email, is_mine=user.pk == self.user.pk)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,9 +154,15 @@ class News:
     title: str
     level: int
     sentences: list[str]
-    with_whom: str
+    owner: Owner
     task: int | None = None
-    is_mine: bool = False
+    has_draft: bool = False
+
+    @property
+    def with_whom(self) -> str:
+        if not self.has_draft:
+            return self.owner.name
+        return f"Draft waits for {'you' if self.owner.is_mine else self.owner.name}"
 
     @property
     def act(self) -> str:
@@ -173,13 +196,11 @@ def news(reader: Reader, waiting: Open) -> list[News]:
 def _stage_news(reader: Reader, record: StageRecord, task: Task | None, draft: Draft | None) -> News:
     school = record.case.school_id
     about = _about(reader, record.case.pupil, school)
-    if draft:
-        name = reader.called(school, draft.approves, about.line)
-        whom = f"Draft waits for {name[0].lower() + name[1:] if name == 'You' or name.startswith('No ') else name}"
-    elif task and task.owner:
-        whom = "You" if task.owner_id == reader.user.pk else task.owner.name
-    else:
-        whom = reader.called(school, record.acts, about.line)
+    owner = (
+        reader.owner(school, draft.approves, about.line)
+        if draft
+        else reader.owner(school, record.acts, about.line, task.owner if task else None)
+    )
     return News(
         about=about,
         number=record.pk,
@@ -187,16 +208,16 @@ def _stage_news(reader: Reader, record: StageRecord, task: Task | None, draft: D
         title=f"{stage_label(record.stage)} · {record.name}",
         level=record.level,
         sentences=record.sentences,
-        with_whom=whom,
+        owner=owner,
         task=task.pk if task else None,
-        is_mine=whom.lower().endswith("you"),
+        has_draft=draft is not None,
     )
 
 
 def _watch_news(reader: Reader, entry: WatchEntry) -> News:
     about = _about(reader, entry.pupil, entry.school_id)
-    whom = reader.called(entry.school_id, entry.role, about.line)
-    return News(about, entry.pk, True, f"Watch · {entry.name}", 0, entry.sentences, whom, is_mine=whom == "You")
+    owner = reader.owner(entry.school_id, entry.role, about.line)
+    return News(about, entry.pk, True, f"Watch · {entry.name}", 0, entry.sentences, owner)
 
 
 # Due
@@ -209,13 +230,10 @@ class Due:
     on: dt.date
     late: int
     title: str
-    about: About | None
-    with_whom: str
+    about: About
+    owner: Owner
     verb: str
     task: int | None = None
-    owner_email: str = ""
-    is_mine: bool = False
-    is_nobodys: bool = False
     kind: str = ""
 
     @property
@@ -234,27 +252,23 @@ def due(reader: Reader, waiting: Open) -> list[Due]:
     periods = Period.objects.filter(case__school__in=reader.schools, outcome="", ends_on__gte=reader.on, ends_on__lte=until)
     items = [_due_task(reader, task) for task in waiting.tasks if task.due_on <= until]
     items += [_due_period(reader, period) for period in periods.select_related("case__pupil")]
-    return sorted(items, key=lambda item: (item.on, item.title, item.about.name if item.about else ""))
+    return sorted(items, key=lambda item: (item.on, item.title, item.about.name))
 
 
 def _due_task(reader: Reader, task: Task) -> Due:
     school = task.case.school_id
     about = _about(reader, task.case.pupil, school)
-    held = None if task.owner else reader.staff.holder(school, task.role, about.line)
-    owner = task.owner or (held.user if held else None)
-    is_mine = owner is not None and owner.pk == reader.user.pk
-    late = max(reader.places[school].age(task.due_on), 0) if task.due_on < reader.on else 0
+    owner = reader.owner(school, task.role, about.line, task.owner)
+    late = reader.places[school].age(task.due_on) if task.due_on < reader.on else 0
+    is_others = not owner.is_mine and not owner.is_nobodys
     return Due(
         on=task.due_on,
         late=late,
         title=task.title,
         about=about,
-        with_whom="You" if is_mine else owner.name if owner else called(None, task.role, reader.user),
-        verb=VERBS.get(task.kind, "Record") if is_mine or owner is None or not late else "Nudge",
+        owner=owner,
+        verb="Nudge" if late and is_others else VERBS.get(task.kind, "Record"),
         task=task.pk,
-        owner_email=owner.email if owner else "",
-        is_mine=is_mine,
-        is_nobodys=owner is None,
         kind=task.kind,
     )
 
@@ -262,7 +276,7 @@ def _due_task(reader: Reader, task: Task) -> Due:
 def _due_period(reader: Reader, period: Period) -> Due:
     about = _about(reader, period.case.pupil, period.case.school_id)
     title = f"{count(period.weeks, 'week')} of monitoring end, {stage_label(period.stage).lower()}"
-    return Due(period.ends_on, 0, title, about, "The night tests it", "Open", is_nobodys=True)
+    return Due(period.ends_on, 0, title, about, Owner("The night tests it", is_nobodys=True), "Open")
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,12 +321,9 @@ class Waiting:
     """Letters with one approver at one school. ``oldest`` in school days."""
 
     school: str
-    name: str
-    title: str
-    email: str
+    owner: Owner
     letters: int
     oldest: int
-    is_mine: bool = False
 
     @property
     def is_late(self) -> bool:
@@ -321,29 +332,12 @@ class Waiting:
 
 def waiting(reader: Reader, drafts: Collection[Draft]) -> list[Waiting]:
     """Drafted letters by who approves them, the oldest first."""
-    found: dict[tuple[int, str, int | None], list[int]] = defaultdict(list)
-    holders = {}
+    found: dict[tuple[int, Owner], list[int]] = defaultdict(list)
     for draft in drafts:
-        holder = reader.staff.holder(draft.school, draft.approves, reader.lines.get((draft.pupil, draft.school)))
-        key = (draft.school, draft.approves, holder.user_id if holder else None)
-        holders[key] = holder
-        found[key].append(reader.places[draft.school].age(draft.drafted_on))
-    return sorted(
-        (_waiting(reader, key, holders[key], ages) for key, ages in found.items()), key=lambda item: (-item.oldest, item.name)
-    )
-
-
-def _waiting(reader: Reader, key: tuple[int, str, int | None], holder: object, ages: list[int]) -> Waiting:
-    school, role, user = key
-    return Waiting(
-        school=reader.places[school].school.name,
-        name=called(holder, role, reader.user),  # type: ignore[arg-type]
-        title=holder.shown_title.lower() if holder else "nobody holds the role",  # type: ignore[attr-defined]
-        email=holder.user.email if holder else "",  # type: ignore[attr-defined]
-        letters=len(ages),
-        oldest=max(ages),
-        is_mine=user == reader.user.pk,
-    )
+        owner = reader.owner(draft.school, draft.approves, reader.lines.get((draft.pupil, draft.school)))
+        found[(draft.school, owner)].append(reader.places[draft.school].age(draft.drafted_on))
+    rows = [Waiting(reader.places[school].school.name, owner, len(ages), max(ages)) for (school, owner), ages in found.items()]
+    return sorted(rows, key=lambda row: (-row.oldest, row.owner.name))
 
 
 # Exceptions

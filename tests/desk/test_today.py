@@ -229,8 +229,27 @@ def due_task(cast: Cast, due_on: dt.date = TODAY, owner=None, role: str = Role.T
 def test_overdue_comes_first_with_its_days_and_a_nudge_for_its_owner(client: Client, cast: Cast) -> None:
     due_task(cast, due_on=dt.date(2025, 11, 18))
     item = shown(client, cast).due[0]
-    assert (item.late, item.verb, item.with_whom, item.owner_email) == (2, "Nudge", "Mr B. Birch", "bob@fenwold.example")
+    assert (item.late, item.verb, item.owner.name, item.owner.email) == (2, "Nudge", "Mr B. Birch", "bob@fenwold.example")
     assert "2 days over" in today(client, cast)
+
+
+def test_long_neglect_does_not_push_today_off_the_page(client: Client, cast: Cast) -> None:
+    for number in range(9):
+        due_task(cast, due_on=dt.date(2025, 10, 1) + dt.timedelta(days=number))
+    due_task(cast, due_on=TODAY, role=Role.OFFICER)
+    page = shown(client, cast)
+    assert (page.overdue, len(page.overdue_items)) == (9, 4)
+    assert [item.verb for item in page.coming_items if item.on == TODAY] == ["Record"]
+    assert len(shown(client, cast, "?tab=due").overdue_items) == 9
+
+
+def test_a_filter_by_owner(client: Client, cast: Cast) -> None:
+    due_task(cast)
+    due_task(cast, role=Role.OFFICER)
+    assert [item.owner.name for item in shown(client, cast, "?owner=mine").due] == ["You"]
+    Task.objects.filter(role=Role.OFFICER).update(role=Role.GOVERNOR)
+    cast.staff[Role.GOVERNOR].roles.all().delete()
+    assert [item.owner.name for item in shown(client, cast, "?owner=mine-and-nobodys").due] == ["No governor"]
 
 
 def test_handing_on_makes_it_somebody_elses(client: Client, cast: Cast) -> None:
@@ -269,7 +288,7 @@ def test_n_codes_past_five_school_days_become_o_with_name_and_role(client: Clien
 def test_waiting_names_who_has_the_letters_and_the_oldest_in_school_days(client: Client, cast: Cast) -> None:
     Letter.objects.update(drafted_on=dt.date(2025, 11, 13))
     item = shown(client, cast).waiting[0]
-    assert (item.name, item.letters, item.oldest, item.is_late) == ("Mr B. Birch", 2, 5, True)
+    assert (item.owner.name, item.letters, item.oldest, item.is_late) == ("Mr B. Birch", 2, 5, True)
 
 
 def test_exceptions_say_what_went_wrong(client: Client, cast: Cast) -> None:
