@@ -13,7 +13,7 @@ from functools import cache, cached_property, partial, reduce
 
 import numpy as np
 
-from attendance.codes import BY_CHARACTER, CODES, MEANINGS, Meaning, characters
+from attendance.codes import BY_CHARACTER, CODES, MEANINGS, NO_MARK, Meaning, characters
 from schools.schooldays import SchoolDays
 
 _FIELDS = {Meaning.ATTENDING: 0, Meaning.AUTHORISED: 16, Meaning.UNAUTHORISED: 32}
@@ -110,16 +110,34 @@ class Register:
     def _every(self, day: int) -> np.ndarray:
         return np.full((self.pupils, max(self.years, 1)), day, dtype=np.int64)
 
-    @cached_property
-    def totals(self) -> np.ndarray:
-        """uint64[days + 1, pupils]: packed running totals before each school day."""
-        by_day = _WORDS[self.marks[:, 0::2]]
-        by_day += _WORDS[self.marks[:, 1::2]]
-        return _running(by_day.T, np.uint64)
-
     def words(self, start: Days, stop: Days, rows: np.ndarray) -> np.ndarray:
         """uint64[rows]: packed counts of the days ``start`` up to but not including ``stop``; see ``field``."""
-        return self.totals[stop, rows] - self.totals[start, rows]
+        earliest = int(np.min(start, initial=len(self.days)))
+        base = 0 if self.many_days or earliest < self._last_year else self._last_year
+        totals = self._totals_from(base)
+        last = len(totals) - 1
+        return totals[np.minimum(stop - base, last), rows] - totals[np.minimum(start - base, last), rows]
+
+    def _totals_from(self, base: int) -> np.ndarray:
+        """uint64[days + 1, pupils]: packed running totals before each school day, from day ``base`` to the last one with a mark."""
+        key = ("words", base)
+        if key not in self._made:
+            marks = self.marks[:, 2 * base : 2 * max(self._marked_days, base)]
+            by_day = _WORDS[marks[:, 0::2]]
+            by_day += _WORDS[marks[:, 1::2]]
+            self._made[key] = _running(by_day.T, np.uint64)
+        return self._made[key]
+
+    @cached_property
+    def _last_year(self) -> int:
+        """Number of the first day of the calendar's last academic year, in which a night's figures mostly lie."""
+        return int(np.searchsorted(self.days.year, self.years - 1, side="left"))
+
+    @cached_property
+    def _marked_days(self) -> int:
+        """Days up to and including the last on which anybody has a mark."""
+        marked = np.flatnonzero((self.marks != ord(NO_MARK)).any(axis=0))
+        return int(marked[-1]) // 2 + 1 if len(marked) else 0
 
     def count(self, measure: str, codes: tuple[str, ...], start: Days, stop: Days, rows: np.ndarray) -> np.ndarray:
         """int64[rows]: sessions counted by ``measure`` (missed, late, ...), narrowed to ``codes``, in the days start..stop-1."""

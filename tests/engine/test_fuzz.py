@@ -237,6 +237,9 @@ def test_one_day_and_many_days_count_the_same(seed, day):
         lambda register: register.days_absent(start, day + 1, rows),
         lambda register: register.days_with(("I", "N"), start, day + 1, rows),
         lambda register: register.count("missed", ("I", "U"), start, day + 1, rows),
+        lambda register: register.words(start, day + 1, rows),
+        lambda register: register.words(np.array([start, 0, start, day]), day + 1, rows),
+        lambda register: register.words(start, len(DAYS), rows),
     ):
         assert measured(one).tolist() == measured(many).tolist()
 
