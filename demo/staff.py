@@ -45,9 +45,11 @@ TASK_DELAYS = {
 }
 """School days from the day a task is set until it is done: from, to."""
 STUCK_IN_100 = {"conversation": 6, "call": 2, "clinic": 8, "review": 6, "meeting": 5, "plan": 6, "contract": 6, "referral": 4}
-"""Tasks that nobody gets round to, in a hundred."""
+"""Tasks that nobody gets round to for a while, in a hundred."""
 NO_ANSWER_IN_100, HELD_IN_ABSENCE_IN_100 = 14, 28
-HOLD_IN_100, DECLINE_IN_100, NEVER_DECIDED_IN_100 = 5, 5, 2
+HOLD_IN_100, DECLINE_IN_100, UNDECIDED_IN_100 = 5, 5, 3
+LIES_FOR = 15
+"""School days for which a task or letter lies that nobody gets round to."""
 HOLD_REASONS = (
     "Parent has asked for a meeting first.",
     "Bereavement in the family: wait until after the funeral.",
@@ -124,9 +126,7 @@ class ScriptedStaff:
         )
         todo = {}
         for pk, kind, owner, done_on, proposed_on, opened_on in columns:
-            if number(100, "stuck", pk) >= STUCK_IN_100.get(kind, 5) and (
-                outcome := self._outcome(pk, kind, self._slowness(owner), self._age(done_on or proposed_on or opened_on, on))
-            ):
+            if outcome := self._outcome(pk, kind, self._slowness(owner), self._age(done_on or proposed_on or opened_on, on)):
                 todo[pk] = outcome
         if todo:
             joined = waiting.select_related(
@@ -138,7 +138,8 @@ class ScriptedStaff:
     def _outcome(self, pk: int, kind: str, slowness: int, age: int) -> str:
         """How a task of that age in school days goes today; an empty string where nobody has got to it yet."""
         first, last = TASK_DELAYS.get(kind, (2, 6))
-        wait = first + number(last - first + 1, "task", pk) + slowness
+        lies = LIES_FOR if number(100, "stuck", pk) < STUCK_IN_100.get(kind, 5) else 0
+        wait = first + number(last - first + 1, "task", pk) + slowness + lies
         tries_first = kind in ("call", "conversation") and number(100, "answer", pk) < NO_ANSWER_IN_100
         if age < wait:
             return "no_answer" if tries_first and age == max(wait - 1, 1) else ""
@@ -190,13 +191,12 @@ class ScriptedStaff:
         return waiting.values_list("pk", "planned_id", "case__pupil_id", "approves", "drafted_on", "held_until")
 
     def _is_due(self, planned: int, pupil: int, role: str, drafted: dt.date, held_until: dt.date | None, on: dt.date) -> bool:
-        if number(100, "never", planned) < NEVER_DECIDED_IN_100:
-            return False
         if held_until:
             return on >= held_until
         approver = self._approver(pupil, role).user.email
         sits_down = (on.weekday() + number(5, "day", approver)) % 5 in DECIDING_DAYS
-        return sits_down and self._age(drafted, on) >= 1 + number(2, "decide", planned) + self._slowness(approver)
+        lies = LIES_FOR if number(100, "lies", planned) < UNDECIDED_IN_100 else 0
+        return sits_down and self._age(drafted, on) >= 1 + number(2, "decide", planned) + self._slowness(approver) + lies
 
     def _approver(self, pupil_id: int, role: str) -> StaffRole:
         year_group, form = self.placements.get(pupil_id, (None, ""))
@@ -264,10 +264,10 @@ class ScriptedStaff:
     # --- the watch list ---------------------------------------------------------------------------------------------------------------
 
     def see_to_watch_list(self, on: dt.date) -> None:
-        """Most entries of more than two weeks ago have been seen to."""
-        old = WatchEntry.objects.filter(school=self.school, state=WatchEntry.State.OPEN, opened_on__lt=on - dt.timedelta(days=14))
+        """Nearly all entries of more than ten days ago have been seen to."""
+        old = WatchEntry.objects.filter(school=self.school, state=WatchEntry.State.OPEN, opened_on__lt=on - dt.timedelta(days=10))
         for entry in old.select_related("school"):
-            if number(100, "watch", entry.pk) < 80:
+            if number(100, "watch", entry.pk) < 97:
                 by = self._held(entry.role).user
                 close_watch_entry(
                     entry=entry, by=by, role=entry.role, reason="Talked about with the family; noted.", now=at(on, 16)
