@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from html import escape
 
 from desk.queries.calendar import Calendar, Column
+from letters.phrases import percent
 
 LABELS = 6.0
 GAP = 1.0
@@ -18,6 +19,8 @@ WIDTH, HEIGHT = 1216.0, 132.0
 TOP, BOTTOM = 12.0, 116.0
 INK, MUTED, LINE, FOREST = "#1b2326", "#4a565a", "#dcdad1", "#1d5a52"
 FONT = "Arial, Helvetica, 'Liberation Sans', sans-serif"
+HALF_A_LABEL = 150.0
+"""About half the width of the longest label."""
 BETWEEN_LABELS = 13.0
 """Vertical distance, in units of the picture, below which two labels would touch."""
 
@@ -157,7 +160,7 @@ def _judged_line(scale: _Scale, judged: Sequence[Point]) -> list[str]:
         f'<path d="{_path(scale, judged)}" fill="none" stroke="{INK}" stroke-width="2"/>',
         *dots,
         f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4.2" fill="{INK}"/>',
-        _text(x + 12, min(y + 10, HEIGHT - 2), f"{now.percent:.1f}% now", fill=INK, bold=True),
+        _text(x + 12, min(y + 12, HEIGHT - 2), f"{percent(now.attended, now.possible)} now", fill=INK, bold=True),
     ]
 
 
@@ -170,6 +173,9 @@ def _best_label(scale: _Scale, best: Sequence[Point]) -> list[str]:
     """Above the middle of the dotted line."""
     if not best:
         return []
-    middle = best[len(best) // 2]
-    words = f"if every session from now is attended: {best[-1].percent:.1f}%"
-    return [_text(scale.x(middle.column), max(scale.y(middle.percent) - 9, TOP + 4), words, fill=FOREST, anchor="middle")]
+    middle, end = best[len(best) // 2], best[-1]
+    words = f"if every session from now is attended: {percent(end.attended, end.possible)}"
+    x, y = scale.x(middle.column), max(scale.y(middle.percent) - 9, TOP + 4)
+    if x + HALF_A_LABEL > WIDTH:
+        return [_text(WIDTH - 1, y, words, fill=FOREST, anchor="end")]
+    return [_text(x, y, words, fill=FOREST, anchor="middle")]

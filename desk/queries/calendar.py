@@ -112,7 +112,8 @@ class Calendar:
     def _piece(self, start: int, stop: int) -> Calendar:
         columns = self.columns[start:stop]
         lines = tuple(Line(line.weekday, line.session, line.cells[start:stop], line.begins_day) for line in self.lines)
-        return Calendar(columns, *_headings(columns), lines, self.pattern)
+        half_terms, months = _headings(columns)
+        return Calendar(columns, half_terms, _without_cramped(months), lines, self.pattern)
 
 
 Grid = Mapping[tuple[str, dt.date], list[Cell]]
@@ -253,6 +254,14 @@ def _headings(columns: Sequence[Column]) -> tuple[tuple[Span, ...], tuple[Span, 
     return (
         _spans(columns, lambda column: column.half_term),
         _spans(columns, lambda column: f"{column.half_term}|{_month(column)}"),
+    )
+
+
+def _without_cramped(months: Sequence[Span]) -> tuple[Span, ...]:
+    """A month of one week has no room for its name where another month follows at once."""
+    following = [*months[1:], Span("", 0)]
+    return tuple(
+        Span("", 1) if month.columns == 1 and after.label else month for month, after in zip(months, following, strict=True)
     )
 
 

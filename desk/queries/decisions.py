@@ -89,10 +89,12 @@ class Item:
         return self.first.held_until if self.first.state == Letter.State.HELD else None
 
     @property
-    def group_key(self) -> tuple[int, str, str]:
-        """Gravest band first, then the stage, then the letter's key."""
+    def group_key(self) -> tuple[int, int, str, str]:
+        """Gravest band first, then the highest stage, then the letter's key."""
         record = self.record
-        return (-record.level if record else 0, record.stage if record else "", self.first.wording)
+        if record is None:
+            return (0, 0, "", self.first.wording)
+        return (-record.level, -int(record.stage) if record.stage.isdecimal() else 0, record.stage, "")
 
     def has(self, letter: int) -> bool:
         return any(waiting.pk == letter for waiting in self.letters)

@@ -192,9 +192,15 @@ class Year:
     def missed(self) -> list[tuple[dt.date, str, str]]:
         return missed_sessions(self.marks, self.on)
 
-    def calendar(self, *, until: dt.date | None = None) -> Calendar:
+    def calendar(self, *, until: dt.date | None = None, as_of: dt.date | None = None) -> Calendar:
+        """The grid, up to the week of ``until``; ``as_of``: as it stood after that day's register, like the figures of the last night."""
         return year_calendar(
-            half_terms=self.half_terms, closed=self.closed, marks=self.marks, on=self.on, notes=self._notes(), until=until
+            half_terms=self.half_terms,
+            closed=self.closed,
+            marks=self.marks,
+            on=as_of or self.on,
+            notes=self._notes(),
+            until=until,
         )
 
     def _notes(self) -> dict[tuple[dt.date, str], str]:

@@ -22,6 +22,7 @@ from desk.queries.pupil import (
     PupilLine,
     PupilPage,
     TimelineEntry,
+    Year,
     enrolment_for,
     figure_panels,
     in_force,
@@ -70,7 +71,7 @@ def _context(request: StaffRequest, page: PupilPage, enrolment: Enrolment) -> di
         "tasks": [(task, TaskForm(kind=task.kind, auto_id=f"task{task.pk}_%s")) for task in page.tasks],
         "missed_marks": page.year.missed,
         **_ladder_context(page, enrolment, ruleset),
-        **_trend_context(line, calendar, ruleset),
+        **_trend_context(line, page.year, ruleset),
         **_timeline_context(page.timeline, request.GET.get("show", ""), "all" in request.GET),
     }
 
@@ -93,10 +94,11 @@ def _ladder_context(page: PupilPage, enrolment: Enrolment, ruleset: Ruleset | No
     return {"strip": strip(ruleset, page.records, holders), "outlook": outlook}
 
 
-def _trend_context(line: PupilLine, calendar: Calendar, ruleset: Ruleset | None) -> dict[str, object]:
+def _trend_context(line: PupilLine, year: Year, ruleset: Ruleset | None) -> dict[str, object]:
     """The trend's data as a table, for those who do not see the picture."""
     if line.figures is None:
-        return {"trend_rows": [], "trend_best": []}
+        return {"trend_rows": [], "trend_best": None}
+    calendar = year.calendar(as_of=line.figures.as_of)
     judged = judged_points(calendar, ruleset.settling_in if ruleset else 0)
     best = best_points(calendar, line.figures.attended, line.figures.possible)
     return {
@@ -139,7 +141,7 @@ def trend(request: StaffRequest, pk: int) -> HttpResponse:
         raise Http404("No figures yet.")
     ruleset = _ruleset(enrolment.school)
     picture = trend_svg(
-        calendar=year_of(enrolment, today()).calendar(),
+        calendar=year_of(enrolment, today()).calendar(as_of=line.figures.as_of),
         attended=line.figures.attended,
         possible=line.figures.possible,
         settling_in=ruleset.settling_in if ruleset else 0,
