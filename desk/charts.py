@@ -153,7 +153,9 @@ def _path(scale: _Scale, points: Sequence[Point]) -> str:
 
 
 def _judged_line(scale: _Scale, judged: Sequence[Point]) -> list[str]:
-    dots = [f'<circle cx="{scale.x(point.column):.1f}" cy="{scale.y(point.percent):.1f}" r="2.6" fill="{INK}"/>' for point in judged]
+    dots = [
+        f'<circle cx="{scale.x(point.column):.1f}" cy="{scale.y(point.percent):.1f}" r="2.6" fill="{INK}"/>' for point in judged
+    ]
     now = judged[-1]
     x, y = scale.x(now.column), scale.y(now.percent)
     return [

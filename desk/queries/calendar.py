@@ -136,9 +136,7 @@ def year_calendar(
     """
     shown = [half_term for half_term in half_terms if until is None or half_term.starts <= until]
     closed_days = {day.date: day.note or day.get_kind_display() for day in closed}
-    weeks = [
-        (half_term, monday) for half_term in shown for monday in _mondays(half_term) if until is None or monday <= until
-    ]
+    weeks = [(half_term, monday) for half_term in shown for monday in _mondays(half_term) if until is None or monday <= until]
     grid = {
         (half_term.name, monday): _week_cells(half_term, monday, closed_days, marks, on, notes or {})
         for half_term, monday in weeks

@@ -169,12 +169,7 @@ def letters_in_scope(scope: Scope) -> QuerySet[Letter]:
 
 def letter_in_scope(scope: Scope, letter: int) -> Letter:
     """Http404 outside the viewer's scope."""
-    found = (
-        letters_in_scope(scope)
-        .filter(pk=letter)
-        .select_related(*WITH, "batch")
-        .first()
-    )
+    found = letters_in_scope(scope).filter(pk=letter).select_related(*WITH, "batch").first()
     if found is None:
         raise Http404("No such letter.")
     return found
@@ -206,14 +201,13 @@ def count_waiting(scope: Scope, on: dt.date) -> int:
 def queue(scope: Scope, on: dt.date, *, everyone: bool = False, school: School | None = None) -> Queue:
     """The decisions that wait, by stage and form; held ones apart until their day."""
     letters = list(
-        waiting_letters(scope, everyone=everyone, school=school)
-        .select_related(*WITH)
-        .order_by("case", "stage_record", "id")
+        waiting_letters(scope, everyone=everyone, school=school).select_related(*WITH).order_by("case", "stage_record", "id")
     )
     lines = _lines(scope, letters, on)
     days = _calendars(letters, on)
     items = [
-        _item(tuple(group), lines, days, on) for _, group in groupby(letters, key=lambda letter: (letter.case_id, _decision(letter)))
+        _item(tuple(group), lines, days, on)
+        for _, group in groupby(letters, key=lambda letter: (letter.case_id, _decision(letter)))
     ]
     due = [item for item in items if not (item.held_until and item.held_until > on)]
     due.sort(key=lambda item: (item.group_key, item.line.form, item.line.pupil.last_name, item.line.pupil.pk))
@@ -229,7 +223,9 @@ def _decision(letter: Letter) -> tuple[str, int]:
     return ("stage", letter.stage_record_id) if letter.stage_record_id else ("planned", letter.planned_id)
 
 
-def _item(letters: tuple[Letter, ...], lines: Mapping[tuple[int, int], PupilLine], days: Mapping[int, SchoolDays], on: dt.date) -> Item:
+def _item(
+    letters: tuple[Letter, ...], lines: Mapping[tuple[int, int], PupilLine], days: Mapping[int, SchoolDays], on: dt.date
+) -> Item:
     letter = letters[0]
     calendar = days[letter.school_id]
     age = calendar.first_after(on) - calendar.first_after(letter.drafted_on)
@@ -361,7 +357,9 @@ def _if_marked_in(reason: Mapping, marks: Mapping[int, str], on: dt.date) -> str
     unsettled = counts["N"]
     if not unsettled or (reason.get("codes") and "N" not in reason["codes"]):
         return ""
-    what = "The session still coded N may change." if unsettled == 1 else f"{unsettled} sessions are still coded N and may change."
+    what = (
+        "The session still coded N may change." if unsettled == 1 else f"{unsettled} sessions are still coded N and may change."
+    )
     op, limit = reason["op"], reason["threshold"]
     if reason["measure"] == "percent":
         ratio = Ratio(counts["attended"] + unsettled, counts["possible"])

@@ -294,6 +294,12 @@ def _band_in_words(ruleset: Ruleset, band: str, name: str, level: int, titles: d
     return BandInWords(name, level, tuple(_in_words(ruleset, stage, titles) for stage in stages))
 
 
+def _letter_name(key: str) -> str:
+    """ "Letter A" for "letter-a", "Below 92" for "below-92"."""
+    kind, _, rest = key.partition("-")
+    return f"Letter {rest.upper()}" if kind == "letter" else key.replace("-", " ").capitalize()
+
+
 def _in_words(ruleset: Ruleset, stage: Stage, titles: dict[str, str]) -> StageInWords:
     return StageInWords(
         stage=stage,
@@ -301,5 +307,5 @@ def _in_words(ruleset: Ruleset, stage: Stage, titles: dict[str, str]) -> StageIn
         begins=stage_in_words(ruleset, stage),
         acts=titles[stage.acts],
         approves=titles[stage.approves] if stage.approves else "",
-        letters=tuple(str(action.letter) for action in letters_of(stage)),
+        letters=tuple(_letter_name(str(action.letter)) for action in letters_of(stage)),
     )

@@ -150,8 +150,7 @@ def siblings(scope: Scope, pupil: Pupil, school: School, on: dt.date) -> Sibling
     standing = _standing([line.pupil.pk for line in lines.values()], on)
     hidden = others.filter(school=school).exclude(pk__in=[line.enrolment.pk for line in lines.values()])
     shown = tuple(
-        Sibling(line, standing.get(key))
-        for key, line in sorted(lines.items(), key=lambda item: -(item[1].year_group or 0))
+        Sibling(line, standing.get(key)) for key, line in sorted(lines.items(), key=lambda item: -(item[1].year_group or 0))
     )
     return Siblings(shown, hidden.values("pupil").distinct().count())
 
@@ -260,9 +259,7 @@ def figure_panels(figures: Figures | None, year: Year) -> list[Figure]:
         Figure(f"Year to {to}", whole, f"attended, since {first.day} {first:%b}", whole.is_low),
         Figure(half_term.name if half_term else "This half term", half, _half_term_dates(half_term, figures.as_of), half.is_low),
         Figure("Authorised absence", Ratio(figures.authorised, figures.possible), codes["authorised"] or "none this year"),
-        Figure(
-            "Unauthorised absence", Ratio(figures.unauthorised, figures.possible), codes["unauthorised"] or "none this year"
-        ),
+        Figure("Unauthorised absence", Ratio(figures.unauthorised, figures.possible), codes["unauthorised"] or "none this year"),
         Figure("Late", Ratio(figures.late, figures.attended), "of sessions attended"),
         Figure("Best still possible", best, f"if none is missed to {last.day} {last:%b}", best.is_low),
     ]

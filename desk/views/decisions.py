@@ -135,12 +135,7 @@ def _back_to_next(request: StaffRequest) -> HttpResponse:
 def _named(request: StaffRequest, ids: Iterable[str]) -> list[Letter]:
     """The letters of those numbers. Http404 where one of them is outside the viewer's scope."""
     wanted = _numbers(ids)
-    found = list(
-        letters_in_scope(request.scope)
-        .filter(pk__in=wanted)
-        .select_related(*WITH)
-        .order_by("id")
-    )
+    found = list(letters_in_scope(request.scope).filter(pk__in=wanted).select_related(*WITH).order_by("id"))
     if not wanted or len(found) != len(wanted):
         raise Http404("No such letter.")
     return found
@@ -308,7 +303,9 @@ def decline(request: StaffRequest, letter_id: int) -> HttpResponse:
     return _form_page(request, letter, form, "Decline", "Decline", "No letter leaves. The reason is kept with the case.")
 
 
-def _form_page(request: StaffRequest, letter: Letter, form: HoldForm | DeclineForm, title: str, verb: str, note: str) -> HttpResponse:
+def _form_page(
+    request: StaffRequest, letter: Letter, form: HoldForm | DeclineForm, title: str, verb: str, note: str
+) -> HttpResponse:
     context = {"letter": letter, "form": form, "title": title, "verb": verb, "note": note, "next": request.POST.get("next", "")}
     return render(request, "desk/decisions_form.html", context, status=400 if form.errors else 200)
 
@@ -331,7 +328,11 @@ def edit(request: StaffRequest, letter_id: int) -> HttpResponse:
     _must_decide(request, [letter])
     together = _siblings_of(request, letter)
     form = EditForm(
-        request.POST or None, on=today(), names=gaps_of(letter), fills=letter.fills, initial={"extra_paragraph": letter.extra_paragraph}
+        request.POST or None,
+        on=today(),
+        names=gaps_of(letter),
+        fills=letter.fills,
+        initial={"extra_paragraph": letter.extra_paragraph},
     )
     if request.method == "POST" and form.is_valid():
         return _save_edit(request, letter, form, together)
@@ -347,7 +348,9 @@ def edit(request: StaffRequest, letter_id: int) -> HttpResponse:
 def _save_edit(request: StaffRequest, letter: Letter, form: EditForm, together: list[Letter]) -> HttpResponse:
     """Meeting and dates go into the other parent's copy as well, where that is ticked; the paragraph only into this one."""
     fills = form.fills()
-    same = [each for each in together if each.wording == letter.wording and each.pk != letter.pk] if request.POST.get("both") else []
+    same = (
+        [each for each in together if each.wording == letter.wording and each.pk != letter.pk] if request.POST.get("both") else []
+    )
     for each in [letter, *same]:
         paragraph = form.cleaned_data["extra_paragraph"] if each.pk == letter.pk else each.extra_paragraph
         try:

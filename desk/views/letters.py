@@ -112,5 +112,3 @@ def _is_letter(request: StaffRequest, name: str) -> bool:
 def _is_batch(request: StaffRequest, name: str) -> bool:
     schools = [school.pk for school in request.scope.schools if not request.scope.refusal("print_letters", school)]
     return bool(name) and PrintBatch.objects.filter(pdf=name, school__in=schools).exists()
-
-

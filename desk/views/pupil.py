@@ -230,7 +230,9 @@ def task(request: StaffRequest, pk: int) -> HttpResponse:
     except Refused as refused:
         messages.error(request, str(refused))
     else:
-        done_words = "Recorded: the task is done." if done.state == Task.State.DONE else "The try is recorded; the task stays open."
+        done_words = (
+            "Recorded: the task is done." if done.state == Task.State.DONE else "The try is recorded; the task stays open."
+        )
         messages.success(request, done_words)
     return _to_pupil(enrolment)
 
@@ -247,4 +249,3 @@ def _again(
         "action": reverse(view, args=[pk or enrolment.pupil_id]),
     }
     return render(request, "desk/pupil_form.html", context, status=400)
-

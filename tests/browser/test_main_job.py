@@ -138,6 +138,8 @@ def test_every_page_is_accessible_and_has_no_sideways_scroll(
         address = address.format(letter=drafts(cast)[0].pk, pupil=cast.imogen.enrolment.pupil_id)
         page.goto(f"{live_server.url}/{address}")
         faults = Axe().run(page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]})
-        assert [(fault["id"], [node["target"] for node in fault["nodes"]][:3]) for fault in faults.response["violations"]] == [], address
+        assert [
+            (fault["id"], [node["target"] for node in fault["nodes"]][:3]) for fault in faults.response["violations"]
+        ] == [], address
         assert page.evaluate("document.documentElement.scrollWidth") <= width, address
     assert said == []

@@ -204,7 +204,12 @@ def test_the_trend_is_an_svg_without_styles_or_scripts(client: Client, cast: Cas
 def test_the_trend_begins_after_settling_in_and_shares_the_calendars_columns(cast: Cast) -> None:
     calendar = calendar_of(cast, cast.imogen)
     picture = trend_svg(
-        calendar=calendar, attended=96, possible=102, settling_in=20, thresholds=[Threshold(90, "stage 6 below 90%")], title="Trend"
+        calendar=calendar,
+        attended=96,
+        possible=102,
+        settling_in=20,
+        thresholds=[Threshold(90, "stage 6 below 90%")],
+        title="Trend",
     )
     weeks = sum(column.monday is not None for column in calendar.columns)
     width = (100 - LABELS - 5) / weeks
