@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from attendance.codes import CODES, Meaning
-from attendance.grid import SESSIONS
+from attendance.grid import SESSIONS, academic_year_of, session_of
 from attendance.queries import IN_BY_NOW
 from desk.queries.roll import Place, RollLine
 
@@ -135,13 +135,16 @@ class OldN:
 
 def old_n_codes(places: Mapping[int, Place], lines: Iterable[RollLine]) -> list[OldN]:
     """N codes of four school days and more ago, oldest first: the last day to ask, or due to become O."""
-    found = [
-        OldN(line, date, session, age)
-        for line in lines
-        if "N" in line.marks
-        for age, date in enumerate(places[line.school].until_now(), start=0 if places[line.school].is_school_day else 1)
-        if age >= LAST_DAY_TO_ASK
-        for session in SESSIONS
-        if line.code(date, session) == "N"
-    ]
+    found = [old for line in lines for old in _old_in(line, places[line.school])]
     return sorted(found, key=lambda old: (-old.age, natural(old.line.form), old.line.name))
+
+
+def _old_in(line: RollLine, place: Place) -> Iterable[OldN]:
+    """The pupil's N codes that are old enough; the row is searched, since nearly none has one."""
+    number = line.marks.find("N")
+    while number >= 0:
+        date, session = session_of(academic_year_of(place.on), number)
+        age = place.age(date)
+        if date < place.on and age >= LAST_DAY_TO_ASK and place.days.index(date) is not None:
+            yield OldN(line, date, session, age)
+        number = line.marks.find("N", number + 1)

@@ -9,7 +9,7 @@ import datetime as dt
 from collections import defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from django.db.models import Q
 
@@ -23,6 +23,10 @@ from schools.schooldays import SchoolDays
 
 Key = tuple[int, int]
 """(pupil, school)"""
+
+
+_slot = lru_cache(maxsize=1024)(slot)
+"""A page asks for the same few sessions of every pupil."""
 
 
 def in_force(on: dt.date) -> Q:
@@ -50,7 +54,7 @@ class RollLine:
 
     def code(self, date: dt.date, session: str) -> str:
         """The national code of a session of this academic year, or an empty string where there is no mark."""
-        known = BY_CHARACTER.get(self.marks[slot(date, session)])
+        known = BY_CHARACTER.get(self.marks[_slot(date, session)])
         return known.code if known else ""
 
     def codes(self, date: dt.date) -> list[str]:
