@@ -31,7 +31,7 @@ def run_years(*, today: dt.date, jobs: int, say: Say) -> dict[str, YearReport]:
         with connection.cursor() as cursor:
             cursor.execute("PRAGMA synchronous = OFF")  # a making that is interrupted is made anew
     schools = list(School.objects.select_related("group"))
-    if jobs < 2 or connection.vendor != "sqlite" or connection.is_in_memory_db():
+    if jobs < 2 or connection.vendor != "sqlite" or connection.is_in_memory_db():  # type: ignore[attr-defined]
         return {school.urn: run_year(school, today=today, say=say) for school in schools}
     here, there = _halves(schools)
     return _run_in_two(here, there, today, say)
@@ -117,8 +117,8 @@ def _take_over(copy: Path) -> None:
         cursor.execute("ATTACH DATABASE %s AS second", [str(copy)])
     with transaction.atomic(), connection.cursor() as cursor:
         for model in _tables():
-            table, key = connection.ops.quote_name(model._meta.db_table), connection.ops.quote_name(model._meta.pk.column)
-            columns = ", ".join(connection.ops.quote_name(field.column) for field in model._meta.local_concrete_fields)
+            table, key = connection.ops.quote_name(model._meta.db_table), connection.ops.quote_name(str(model._meta.pk.column))
+            columns = ", ".join(connection.ops.quote_name(str(field.column)) for field in model._meta.local_concrete_fields)
             cursor.execute(
                 f"INSERT INTO {table} ({columns}) SELECT {columns} FROM second.{table} AS other"
                 f" WHERE NOT EXISTS (SELECT 1 FROM {table} AS own WHERE own.{key} = other.{key})"

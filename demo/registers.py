@@ -119,9 +119,9 @@ def _not_required(row: Row, days: SchoolDays) -> None:
         for day in range(row.first, min(row.first + 8, row.last)):
             row.marks[2 * day + 1] = ord("X")
     for date in row.enrolment.school.no_transport:
-        day = days.index(date)
-        if day is not None and row.first <= day <= row.last and len(row.pupil.last_name) % 2:
-            row.marks[2 * day] = row.marks[2 * day + 1] = ord(CODES["Y1"].character)
+        without = days.index(date)
+        if without is not None and row.first <= without <= row.last and len(row.pupil.last_name) % 2:
+            row.marks[2 * without] = row.marks[2 * without + 1] = ord(CODES["Y1"].character)
     if place and row.pupil.school.phase == "secondary" and row.pupil.number == DUAL_REGISTERED:
         for day in range(row.first, row.last + 1):
             if days.dates[day].weekday() == 2:

@@ -171,7 +171,11 @@ class ScriptedStaff:
 
     def _letters(self, on: dt.date) -> None:
         """Decides the letters whose time has come, all parents of one plan alike; approvals go together by who approves."""
-        due = [pk for pk, *facts in self._waiting() if self._is_due(*facts, on)]
+        due = [
+            pk
+            for pk, planned, pupil, role, drafted, held_until in self._waiting()
+            if self._is_due(planned, pupil, role, drafted, held_until, on)
+        ]
         if not due:
             return
         approvals: dict[tuple[int, str], list[Letter]] = defaultdict(list)
@@ -256,10 +260,10 @@ class ScriptedStaff:
 
     def _post(self, on: dt.date) -> None:
         """One print batch for all approved letters that go by post, taken to the post the same afternoon."""
-        who = {"by": self.officer.user, "role": str(Role.OFFICER)}
+        by, role = self.officer.user, str(Role.OFFICER)
         if Letter.objects.filter(school=self.school, state=Letter.State.APPROVED, channel=Letter.Channel.PRINT).exists():
-            batch = make_print_batch(school=self.school, now=at(on, 14), **who)
-            mark_posted(batch=batch, on=on, now=at(on, 15, 30), **who)
+            batch = make_print_batch(school=self.school, now=at(on, 14), by=by, role=role)
+            mark_posted(batch=batch, on=on, now=at(on, 15, 30), by=by, role=role)
 
     # --- the watch list ---------------------------------------------------------------------------------------------------------------
 

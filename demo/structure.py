@@ -153,9 +153,13 @@ def _school(entry: dict[str, Any], group: dict[str, Any], half_terms: dict[int, 
         (session, label, dt.time.fromisoformat(opens), dt.time.fromisoformat(closes))
         for session, label, opens, closes in entry.pop("register_times")
     )
+    as_written: dict[str, Any] = {
+        key: tuple(value) if key in ("years", "staff_days", "no_transport", "previous") else value
+        for key, value in entry.items()
+        if key not in ("forms", "closures")
+    }
     return SchoolPlan(
-        **{key: tuple(value) if key in ("years", "staff_days", "no_transport", "previous") else value
-           for key, value in entry.items() if key not in ("forms", "closures")},
+        **as_written,
         form_letters=tuple(entry["forms"]),
         register_times=times,
         closures=tuple((date, note) for date, note in entry.get("closures", [])),

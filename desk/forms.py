@@ -83,7 +83,9 @@ class PostedForm(forms.Form):
         if day > self.today:
             raise forms.ValidationError("The day of posting lies ahead: record it once the letters have been posted.")
         if day < self.made:
-            raise forms.ValidationError(f"The letters were put together on {self.made:%-d %B}: they cannot have been posted before.")
+            raise forms.ValidationError(
+                f"The letters were put together on {self.made:%-d %B}: they cannot have been posted before."
+            )
         return day
 
 

@@ -256,18 +256,31 @@ def _signature(head: Head) -> str:
 
 
 def _head_faults(head: Head, file: str) -> list[str]:
-    faults = [f"{file}, head: no enclosure is called {key!r}.{_nearest(key, list(ENCLOSURES))}"
-              for key in (*head.encloses, *head.may_enclose) if key not in ENCLOSURES]
-    faults += [f"{file}, head: asks for {key!r}, which is not a field that a person fills in."
-               for key in head.asks if not (key in MERGE_FIELDS and MERGE_FIELDS[key].fill)]
+    faults = [
+        f"{file}, head: no enclosure is called {key!r}.{_nearest(key, list(ENCLOSURES))}"
+        for key in (*head.encloses, *head.may_enclose)
+        if key not in ENCLOSURES
+    ]
+    faults += [
+        f"{file}, head: asks for {key!r}, which is not a field that a person fills in."
+        for key in head.asks
+        if not (key in MERGE_FIELDS and MERGE_FIELDS[key].fill)
+    ]
     return faults
 
 
 def _promise_faults(head: Head, source: str, file: str) -> list[str]:
     """Faults where the text does not hold what the head promises: ``says``, ``asks`` and ``legal``."""
-    faults = [f"{file}, head: no content is called {name!r}.{_nearest(name, list(MARKERS))}" for name in head.says if name not in MARKERS]
-    faults += [f"{file}: the letter must say {name!r} (pattern {MARKERS[name]}), and does not."
-               for name in head.says if name in MARKERS and not re.search(MARKERS[name], source, re.IGNORECASE)]
+    faults = [
+        f"{file}, head: no content is called {name!r}.{_nearest(name, list(MARKERS))}"
+        for name in head.says
+        if name not in MARKERS
+    ]
+    faults += [
+        f"{file}: the letter must say {name!r} (pattern {MARKERS[name]}), and does not."
+        for name in head.says
+        if name in MARKERS and not re.search(MARKERS[name], source, re.IGNORECASE)
+    ]
     faults += [f"{file}: asks for {key!r} but never uses it." for key in head.asks if f"{{{{{key}}}}}" not in source]
     if head.legal != ("::: law" in source):
         faults.append(f"{file}: 'legal' in the head and the law block '::: law' in the body must go together.")

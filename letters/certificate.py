@@ -68,8 +68,14 @@ def figures_of(marks: Iterable[Mark], *, start: dt.date, end: dt.date) -> Figure
     authorised, unauthorised = meanings.count(Meaning.AUTHORISED), meanings.count(Meaning.UNAUTHORISED)
     attended = meanings.count(Meaning.ATTENDING)
     return Figures(
-        start, end, possible=attended + authorised + unauthorised, attended=attended, authorised=authorised, unauthorised=unauthorised,
-        no_reason=sum(code.code == "N" for code in codes), late=sum(code.code == "L" for code in codes),
+        start,
+        end,
+        possible=attended + authorised + unauthorised,
+        attended=attended,
+        authorised=authorised,
+        unauthorised=unauthorised,
+        no_reason=sum(code.code == "N" for code in codes),
+        late=sum(code.code == "L" for code in codes),
     )
 
 
@@ -82,25 +88,35 @@ def render_certificate_html(
     """
     counted = figures_of(marks, start=figures.start, end=figures.end)
     if counted != figures:
-        raise ValueError(f"The certificate would contradict the letter: its marks give {counted.attended} of {counted.possible} sessions, "
-                         f"the figures {figures.attended} of {figures.possible}. Take both from the register again.")
+        raise ValueError(
+            f"The certificate would contradict the letter: its marks give {counted.attended} of {counted.possible} sessions, "
+            f"the figures {figures.attended} of {figures.possible}. Take both from the register again."
+        )
     evidence = copy == "evidence"
     not_counted = sum(_code(mark).meaning is Meaning.NOT_POSSIBLE for mark in marks)
     late = [mark.on for mark in sorted(marks, key=_order) if mark.code == "L"]
-    return str(engine().get_template("certificate.html").render(Context({
-        "title": f"{TITLE}: evidence copy" if evidence else TITLE,
-        "school": clean(school.name),
-        "headteacher": clean(school.headteacher),
-        "about": joined_about(child),
-        "start": full_date(figures.start),
-        "end": full_date(figures.end),
-        "as_of": full_date(as_of),
-        "totals": _totals(figures),
-        "not_counted": count(not_counted, "session") if not_counted else "",
-        "rows": [_shown(row) for row in _rows(marks, evidence=evidence)],
-        "late": joined(day_month(date) for date in dict.fromkeys(late)),
-        "evidence": evidence,
-    })))
+    return str(
+        engine()
+        .get_template("certificate.html")
+        .render(
+            Context(
+                {
+                    "title": f"{TITLE}: evidence copy" if evidence else TITLE,
+                    "school": clean(school.name),
+                    "headteacher": clean(school.headteacher),
+                    "about": joined_about(child),
+                    "start": full_date(figures.start),
+                    "end": full_date(figures.end),
+                    "as_of": full_date(as_of),
+                    "totals": _totals(figures),
+                    "not_counted": count(not_counted, "session") if not_counted else "",
+                    "rows": [_shown(row) for row in _rows(marks, evidence=evidence)],
+                    "late": joined(day_month(date) for date in dict.fromkeys(late)),
+                    "evidence": evidence,
+                }
+            )
+        )
+    )
 
 
 def joined_about(child: Child) -> str:
@@ -122,7 +138,9 @@ def _totals(figures: Figures) -> list[tuple[str, str, str, bool]]:
 
 def _code(mark: Mark) -> Code:
     if mark.code not in CODES:
-        raise ValueError(f"The mark {mark.code!r} of {full_date(mark.on)}, {mark.session}, is no national code: correct the register.")
+        raise ValueError(
+            f"The mark {mark.code!r} of {full_date(mark.on)}, {mark.session}, is no national code: correct the register."
+        )
     return CODES[mark.code]
 
 

@@ -18,7 +18,14 @@ from letters.phrases import attended_percent, clock, count, full_date, percent, 
 from letters.sheet import about, engine
 
 EIGHT_DIFFICULTIES = (
-    "Bullying", "Medical", "Home", "Transport", "Relationships in school", "Academic", "Behaviour or attitude", "Other",
+    "Bullying",
+    "Medical",
+    "Home",
+    "Transport",
+    "Relationships in school",
+    "Academic",
+    "Behaviour or attitude",
+    "Other",
 )
 """The kinds of the ``goldington`` action plan (its appendix 7)."""
 BLANK_ROWS = 4
@@ -61,31 +68,49 @@ class NoMeeting(ValueError):
 
 def render_plan_html(plan: PlanSheet) -> str:
     """The sheet of a plan, with empty lines to write on where a draft has no action yet."""
-    whose = {"school": "The school promises", "parent": "The parent promises", "pupil": f"{clean(plan.child.known_name)} promises"}
-    return str(engine().get_template("plan.html").render(Context({
-        "title": clean(plan.title),
-        "draft": plan.draft,
-        "about": ", ".join(clean(part) for part in (plan.child.full_name, plan.child.form) if part),
-        "school": clean(plan.school),
-        "figures": _figures(plan.figures) if plan.figures else "",
-        "runs": f"From {full_date(plan.start)} to {full_date(plan.end)}" if plan.start and plan.end else "",
-        "target": percent_of(plan.target) if plan.target is not None else "",
-        "review": weekday_date(plan.review_on) if plan.review_on else "",
-        "difficulties": [(clean(kind), {True: "Yes", False: "No", None: ""}[answer]) for kind, answer in plan.difficulties.items()],
-        "barriers": [clean(barrier) for barrier in plan.barriers],
-        "actions": [
-            (str(number), clean(action.what), clean(action.by_whom), clean(action.by_when))
-            for number, action in enumerate(plan.actions or (Action(),) * BLANK_ROWS, start=1)
-        ],
-        "promises": [(whose[by], [clean(line) for line in plan.promises[by]]) for by in whose if plan.promises.get(by)],
-        "signers": [clean(signer) for signer in plan.signers],
-    })))
+    whose = {
+        "school": "The school promises",
+        "parent": "The parent promises",
+        "pupil": f"{clean(plan.child.known_name)} promises",
+    }
+    return str(
+        engine()
+        .get_template("plan.html")
+        .render(
+            Context(
+                {
+                    "title": clean(plan.title),
+                    "draft": plan.draft,
+                    "about": ", ".join(clean(part) for part in (plan.child.full_name, plan.child.form) if part),
+                    "school": clean(plan.school),
+                    "figures": _figures(plan.figures) if plan.figures else "",
+                    "runs": f"From {full_date(plan.start)} to {full_date(plan.end)}" if plan.start and plan.end else "",
+                    "target": percent_of(plan.target) if plan.target is not None else "",
+                    "review": weekday_date(plan.review_on) if plan.review_on else "",
+                    "difficulties": [
+                        (clean(kind), {True: "Yes", False: "No", None: ""}[answer]) for kind, answer in plan.difficulties.items()
+                    ],
+                    "barriers": [clean(barrier) for barrier in plan.barriers],
+                    "actions": [
+                        (str(number), clean(action.what), clean(action.by_whom), clean(action.by_when))
+                        for number, action in enumerate(plan.actions or (Action(),) * BLANK_ROWS, start=1)
+                    ],
+                    "promises": [
+                        (whose[by], [clean(line) for line in plan.promises[by]]) for by in whose if plan.promises.get(by)
+                    ],
+                    "signers": [clean(signer) for signer in plan.signers],
+                }
+            )
+        )
+    )
 
 
 def _figures(figures: Figures) -> str:
-    return (f"Attendance {attended_percent(figures)} ({figures.attended} of {count(figures.possible, 'session')}); "
-            f"authorised absence {percent(figures.authorised, figures.possible)}, "
-            f"unauthorised {percent(figures.unauthorised, figures.possible)}")
+    return (
+        f"Attendance {attended_percent(figures)} ({figures.attended} of {count(figures.possible, 'session')}); "
+        f"authorised absence {percent(figures.authorised, figures.possible)}, "
+        f"unauthorised {percent(figures.unauthorised, figures.possible)}"
+    )
 
 
 def render_meeting_slip_html(facts: LetterFacts) -> str:
@@ -93,11 +118,19 @@ def render_meeting_slip_html(facts: LetterFacts) -> str:
     meeting = facts.meeting
     if not (meeting.on and meeting.at and meeting.place):
         raise NoMeeting("A reply slip needs the date, time and place of the meeting: set them first.")
-    return str(engine().get_template("slip.html").render(Context({
-        "about": about(facts),
-        "phone": clean(facts.school.phone),
-        "email": clean(facts.school.email),
-        "date": weekday_date(meeting.on),
-        "time": clock(meeting.at),
-        "place": clean(meeting.place),
-    })))
+    return str(
+        engine()
+        .get_template("slip.html")
+        .render(
+            Context(
+                {
+                    "about": about(facts),
+                    "phone": clean(facts.school.phone),
+                    "email": clean(facts.school.email),
+                    "date": weekday_date(meeting.on),
+                    "time": clock(meeting.at),
+                    "place": clean(meeting.place),
+                }
+            )
+        )
+    )

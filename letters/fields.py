@@ -120,7 +120,9 @@ _FIGURES = (
         lambda f: phrases.count(f.half_term.missed, "session") if f.half_term else "",
     ),
     MergeField("half_term_from", "first day of the half term", lambda f: _date(f.half_term.start if f.half_term else None)),
-    MergeField("week_percent", "attendance this week in percent", lambda f: phrases.attended_percent(f.week.this if f.week else None)),
+    MergeField(
+        "week_percent", "attendance this week in percent", lambda f: phrases.attended_percent(f.week.this if f.week else None)
+    ),
     MergeField("week_points", "rise or fall since last week in points", _points),
 )
 _RECORD = (
@@ -185,18 +187,36 @@ _FILLS = (
     MergeField("missed_meeting_place", "place of the missed meeting", lambda f: f.missed_meeting.place, fill=True),
     MergeField("reply_by", "date to reply by", lambda f: _date(f.reply_by, phrases.weekday_date), fill=True),
     MergeField("period_from", "first day of the period that has ended", lambda f: _date(f.period.start if f.period else None)),
-    MergeField("period_to", "last day of the period that has ended",
-               lambda f: _date(f.period.end if f.period else None, phrases.full_date)),
+    MergeField(
+        "period_to",
+        "last day of the period that has ended",
+        lambda f: _date(f.period.end if f.period else None, phrases.full_date),
+    ),
     MergeField("target", "target of the period that has ended", lambda f: _target(f.period)),
-    MergeField("next_weeks", "length of the period that begins",
-               lambda f: phrases.count(f.next_period.weeks, "week") if f.next_period else "", fill=True),
-    MergeField("next_from", "first day of the period that begins",
-               lambda f: _date(f.next_period.start if f.next_period else None), fill=True),
-    MergeField("next_to", "last day of the period that begins",
-               lambda f: _date(f.next_period.end if f.next_period else None, phrases.full_date), fill=True),
+    MergeField(
+        "next_weeks",
+        "length of the period that begins",
+        lambda f: phrases.count(f.next_period.weeks, "week") if f.next_period else "",
+        fill=True,
+    ),
+    MergeField(
+        "next_from",
+        "first day of the period that begins",
+        lambda f: _date(f.next_period.start if f.next_period else None),
+        fill=True,
+    ),
+    MergeField(
+        "next_to",
+        "last day of the period that begins",
+        lambda f: _date(f.next_period.end if f.next_period else None, phrases.full_date),
+        fill=True,
+    ),
     MergeField("next_target", "target of the period that begins", lambda f: _target(f.next_period), fill=True),
-    MergeField("meeting_minutes", "how long the meeting takes",
-               lambda f: phrases.count(f.meeting.minutes, "minute") if f.meeting.minutes else ""),
+    MergeField(
+        "meeting_minutes",
+        "how long the meeting takes",
+        lambda f: phrases.count(f.meeting.minutes, "minute") if f.meeting.minutes else "",
+    ),
     MergeField("period_percent", "attendance over the period", _period_percent),
     MergeField("period_met", "the target was met", lambda f: bool(f.period.met if f.period else None), "flag"),
     MergeField("referred_on", "date of the report or referral", lambda f: _date(f.referred_on, phrases.full_date), fill=True),

@@ -12,18 +12,36 @@ _OCTETS = 75
 
 
 def meeting_ics(
-    *, uid: str, title: str, place: str, starts: dt.datetime, minutes: int, now: dt.datetime, sequence: int = 0, cancelled: bool = False
+    *,
+    uid: str,
+    title: str,
+    place: str,
+    starts: dt.datetime,
+    minutes: int,
+    now: dt.datetime,
+    sequence: int = 0,
+    cancelled: bool = False,
 ) -> str:
     """One event. ``starts`` and ``now`` are aware; ``uid`` stays the same when a meeting is moved, ``sequence`` rises.
 
     The title should say no more than a stranger may read over a shoulder.
     """
     lines = [
-        "BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//Handrail//Meetings//EN", f"METHOD:{'CANCEL' if cancelled else 'PUBLISH'}",
-        "BEGIN:VEVENT", f"UID:{_text(uid)}", f"DTSTAMP:{_utc(now)}", f"DTSTART:{_utc(starts)}",
-        f"DTEND:{_utc(starts + dt.timedelta(minutes=minutes))}", f"SEQUENCE:{sequence}",
-        f"STATUS:{'CANCELLED' if cancelled else 'CONFIRMED'}", f"SUMMARY:{_text(title)}", f"LOCATION:{_text(place)}",
-        "END:VEVENT", "END:VCALENDAR",
+        "BEGIN:VCALENDAR",
+        "VERSION:2.0",
+        "PRODID:-//Handrail//Meetings//EN",
+        f"METHOD:{'CANCEL' if cancelled else 'PUBLISH'}",
+        "BEGIN:VEVENT",
+        f"UID:{_text(uid)}",
+        f"DTSTAMP:{_utc(now)}",
+        f"DTSTART:{_utc(starts)}",
+        f"DTEND:{_utc(starts + dt.timedelta(minutes=minutes))}",
+        f"SEQUENCE:{sequence}",
+        f"STATUS:{'CANCELLED' if cancelled else 'CONFIRMED'}",
+        f"SUMMARY:{_text(title)}",
+        f"LOCATION:{_text(place)}",
+        "END:VEVENT",
+        "END:VCALENDAR",
     ]
     return "".join(f"{_folded(line)}\r\n" for line in lines)
 

@@ -75,7 +75,9 @@ def tidy(merged: str) -> str:
     """Merged HTML without the paragraphs and items that conditions left empty, and without double spaces."""
     while (shorter := _EMPTY.sub("", merged)) != merged:
         merged = shorter
-    return re.sub(r"[ \t]{2,}", " ", re.sub(r"\s+(?=</(?:p|li|h2)>)|(?<=<p>)\s+|(?<=<li>)\s+", "", re.sub(r"\n{2,}", "\n", merged)))
+    return re.sub(
+        r"[ \t]{2,}", " ", re.sub(r"\s+(?=</(?:p|li|h2)>)|(?<=<p>)\s+|(?<=<li>)\s+", "", re.sub(r"\n{2,}", "\n", merged))
+    )
 
 
 class _Text(HTMLParser):

@@ -73,15 +73,23 @@ def merge(wording: Wording, facts: LetterFacts, fills: Mapping[str, str] | None 
     plain_title = html.unescape(_GAP.sub(r"[\2]", title))
     shown = _GAP.sub(r'<span class="letter__gap">[\2]</span>', body)
     return MergedLetter(
-        ruleset=wording.ruleset, key=wording.key, kind=wording.kind, version=wording.version,
-        title=plain_title, html=shown, text=_text(wording, plain_title, shown),
-        missing_fills=tuple(dict.fromkeys([*asked, *gaps])), enclosed=enclosed,
+        ruleset=wording.ruleset,
+        key=wording.key,
+        kind=wording.kind,
+        version=wording.version,
+        title=plain_title,
+        html=shown,
+        text=_text(wording, plain_title, shown),
+        missing_fills=tuple(dict.fromkeys([*asked, *gaps])),
+        enclosed=enclosed,
     )
 
 
 def _with_extra(body: str, extra: str) -> str:
     """The body with a person's own paragraphs (a blank line parts them) before the signature, or at the end where there is none."""
-    paragraphs = "".join(f"<p>{html.escape(clean(part), quote=False)}</p>\n" for part in re.split(r"\n\s*\n", extra) if clean(part))
+    paragraphs = "".join(
+        f"<p>{html.escape(clean(part), quote=False)}</p>\n" for part in re.split(r"\n\s*\n", extra) if clean(part)
+    )
     before, mark, after = body.partition(_SIGNATURE)
     return f"{before}{paragraphs}{mark}{after}"
 
@@ -141,7 +149,7 @@ def _enclosure_line(wording: Wording, enclosed: tuple[str, ...]) -> str:
 def _form(wording: Wording, facts: LetterFacts) -> str:
     """The tables of a form, part by part; a field that the record does not hold says so."""
     return "".join(
-        f"\n<h2>{html.escape(part.heading, quote=False)}</h2>\n<table class=\"letter__form\"><tbody>"
+        f'\n<h2>{html.escape(part.heading, quote=False)}</h2>\n<table class="letter__form"><tbody>'
         + "".join(_form_row(field.label, clean(facts.record.get(field.key, ""))) for field in part.fields)
         + "</tbody></table>"
         for part in wording.head.parts

@@ -51,8 +51,10 @@ class MissingGlyphs(ValueError):
 
     def __init__(self, characters: str) -> None:
         named = ", ".join(f"{character} (U+{ord(character):04X})" for character in characters)
-        super().__init__(f"No installed font can print {named}. Install one that can and draft again "
-                         "(Debian: fonts-noto-core; for Chinese, Japanese and Korean fonts-noto-cjk).")
+        super().__init__(
+            f"No installed font can print {named}. Install one that can and draft again "
+            "(Debian: fonts-noto-core; for Chinese, Japanese and Korean fonts-noto-cjk)."
+        )
         self.characters = characters
 
 
@@ -94,8 +96,10 @@ def render_letter_pdf(merged: MergedLetter, facts: LetterFacts, *, enclosures: S
     logo = facts.school.logo
     letter = letter_html_fragment(merged, facts, heading_level=1, logo_url=LOGO_URL if logo else "")
     running = f"{facts.school.name} · {about(facts)} · {full_date(facts.letter_date)}"
-    return html_to_pdf(document_html(merged.title, letter, running=running, author=facts.school.name, enclosures=enclosures),
-                       files={LOGO_URL: logo} if logo else {})
+    return html_to_pdf(
+        document_html(merged.title, letter, running=running, author=facts.school.name, enclosures=enclosures),
+        files={LOGO_URL: logo} if logo else {},
+    )
 
 
 def render_certificate_pdf(certificate: str, *, title: str, running: str, author: str) -> bytes:
@@ -105,13 +109,21 @@ def render_certificate_pdf(certificate: str, *, title: str, running: str, author
 
 def document_html(title: str, letter: str, *, running: str, author: str, enclosures: Sequence[str] = ()) -> str:
     """A whole HTML document around the fragment ``letter``; ``running`` stands at the head of every page but the first."""
-    return str(engine().get_template("document.html").render(Context({
-        "title": title,
-        "author": author,
-        "running": running,
-        "letter": mark_safe(letter),
-        "enclosures": [mark_safe(enclosure) for enclosure in enclosures],
-    })))
+    return str(
+        engine()
+        .get_template("document.html")
+        .render(
+            Context(
+                {
+                    "title": title,
+                    "author": author,
+                    "running": running,
+                    "letter": mark_safe(letter),
+                    "enclosures": [mark_safe(enclosure) for enclosure in enclosures],
+                }
+            )
+        )
+    )
 
 
 def html_to_pdf(document: str, *, files: Mapping[str, bytes] | None = None) -> bytes:

@@ -10,7 +10,9 @@ import re
 
 from letters.markup import to_text
 
-_APART = re.compile(r'<div class="letter__(?:law|sign)">.*?</div>|<p class="letter__enclosed">.*?</p>|<table.*?</table>', re.DOTALL)
+_APART = re.compile(
+    r'<div class="letter__(?:law|sign)">.*?</div>|<p class="letter__enclosed">.*?</p>|<table.*?</table>', re.DOTALL
+)
 _NOT_PROSE = re.compile(r"\S+@\S+|\b0\d{3,4} \d{3} ?\d{3,4}\b")
 _WORD = re.compile(r"[^\W_]+(?:[’'.\-][^\W_]+)*%?")
 _VOWELS = re.compile(r"[aeiouy]+")

@@ -39,21 +39,31 @@ def letter_html_fragment(merged: MergedLetter, facts: LetterFacts, *, heading_le
     ``logo_url``: where the page may fetch the logo, if it is to be shown.
     """
     template = engine().get_template("sheet.html")
-    return str(template.render(Context({
-        "kind": merged.kind,
-        "school": {"name": clean(facts.school.name), "phone": clean(facts.school.phone), "email": clean(facts.school.email)},
-        "long_name": len(facts.school.name) > LONG_NAME,
-        "school_address": clean(", ".join(facts.school.address)),
-        "logo_url": logo_url,
-        "posted": merged.kind in POSTED,
-        "date": full_date(facts.letter_date),
-        "about": about(facts),
-        "recipient": clean(facts.recipient.name),
-        "address": [clean(line) for line in facts.recipient.address],
-        "heading": f"h{heading_level}",
-        "title": merged.title,
-        "body": mark_safe(lower_headings(merged.html, heading_level)),
-    })))
+    return str(
+        template.render(
+            Context(
+                {
+                    "kind": merged.kind,
+                    "school": {
+                        "name": clean(facts.school.name),
+                        "phone": clean(facts.school.phone),
+                        "email": clean(facts.school.email),
+                    },
+                    "long_name": len(facts.school.name) > LONG_NAME,
+                    "school_address": clean(", ".join(facts.school.address)),
+                    "logo_url": logo_url,
+                    "posted": merged.kind in POSTED,
+                    "date": full_date(facts.letter_date),
+                    "about": about(facts),
+                    "recipient": clean(facts.recipient.name),
+                    "address": [clean(line) for line in facts.recipient.address],
+                    "heading": f"h{heading_level}",
+                    "title": merged.title,
+                    "body": mark_safe(lower_headings(merged.html, heading_level)),
+                }
+            )
+        )
+    )
 
 
 def lower_headings(body: str, heading_level: int) -> str:

@@ -21,7 +21,9 @@ def school_days(school: School, years: Iterable[int]) -> SchoolDays:
     half_terms = HalfTerm.objects.filter(academic_year__school=school, academic_year__start_year__in=list(years))
     closed = set(ClosedDay.objects.filter(school=school).values_list("date", flat=True))
     return SchoolDays(
-        SchoolDay(date=date, half_term=half_term.name, term=half_term.term, academic_year=year_label(half_term.academic_year.start_year))
+        SchoolDay(
+            date=date, half_term=half_term.name, term=half_term.term, academic_year=year_label(half_term.academic_year.start_year)
+        )
         for half_term in half_terms.select_related("academic_year")
         for date in _weekdays(half_term.starts, half_term.ends)
         if date not in closed

@@ -75,8 +75,6 @@ def posted(request: StaffRequest, number: int) -> HttpResponse:
     return redirect("desk:batches")
 
 
-
-
 def _batch_or_404(request: StaffRequest, number: int) -> PrintBatch:
     batch = get_object_or_404(PrintBatch.objects.filter(school__in=request.scope.schools).select_related("school"), pk=number)
     request.scope.authorise("print_letters", batch.school)

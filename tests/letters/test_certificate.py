@@ -51,16 +51,23 @@ def test_totals_count_each_session_once():
 
 def test_the_totals_table_adds_up_in_words():
     text = to_text(certificate(marks("/ \\", "L \\", "I I", "O N", "V Y3", "U \\")))
-    for line in ("Possible 11 100%", "In school 6 54.5%", "Of these: late, before the register closed 1",
-                 "Absence that we agreed (authorised) 2", "Absence that was not agreed (unauthorised) 3",
-                 "Of these: no reason known yet 1"):
+    for line in (
+        "Possible 11 100%",
+        "In school 6 54.5%",
+        "Of these: late, before the register closed 1",
+        "Absence that we agreed (authorised) 2",
+        "Absence that was not agreed (unauthorised) 3",
+        "Of these: no reason known yet 1",
+    ):
         assert line in text
     assert "1 session more could not be attended" in text
 
 
 def test_parents_read_days_in_a_row_as_one_line():
     html = certificate(marks("/ \\", "O O", "O O", "O O", "O O", "/ \\"))
-    assert rows(html) == [["Tue 4 November to Fri 7 November 2025", "all day (4 days)", "Absence that was not agreed (unauthorised)"]]
+    assert rows(html) == [
+        ["Tue 4 November to Fri 7 November 2025", "all day (4 days)", "Absence that was not agreed (unauthorised)"]
+    ]
 
 
 def test_a_weekend_does_not_part_a_row_but_a_day_in_school_does():
@@ -148,7 +155,11 @@ def _structure(pdf):
 
 
 def test_the_certificate_alone_is_a_valid_file():
-    pdf = render_certificate_pdf(certificate(marks("/ \\", "O O"), copy="evidence"), title="Attendance record: evidence copy",
-                                 running="Tegan Marlow", author="Thornmere Academy")
+    pdf = render_certificate_pdf(
+        certificate(marks("/ \\", "O O"), copy="evidence"),
+        title="Attendance record: evidence copy",
+        running="Tegan Marlow",
+        author="Thornmere Academy",
+    )
     assert page.is_pdf_compliant_bytes(pdf, profile="ua1")
     assert page.is_pdf_compliant_bytes(pdf, profile="2a")

@@ -20,25 +20,41 @@ from letters.sheet import letter_html_fragment
 
 FACTS = example_facts()
 PLAN = PlanSheet(
-    "Attendance contract", FACTS.child, "Thornmere Academy", start=dt.date(2025, 12, 9), end=dt.date(2026, 1, 30), target=95,
-    review_on=dt.date(2026, 1, 30), figures=FACTS.year, barriers=("The bus on Mondays",),
+    "Attendance contract",
+    FACTS.child,
+    "Thornmere Academy",
+    start=dt.date(2025, 12, 9),
+    end=dt.date(2026, 1, 30),
+    target=95,
+    review_on=dt.date(2026, 1, 30),
+    figures=FACTS.year,
+    barriers=("The bus on Mondays",),
     actions=(Action("Meet Tegan at the door", "Ms Nair", "each Monday"),),
     promises={"school": ("Ring each Friday",), "parent": ("Ring on the first morning",), "pupil": ("Come in, or say why not",)},
-    difficulties={kind: kind == "Transport" for kind in EIGHT_DIFFICULTIES}, draft=False,
+    difficulties={kind: kind == "Transport" for kind in EIGHT_DIFFICULTIES},
+    draft=False,
 )
 
 
 def test_a_plan_says_who_does_what_until_when():
     text = to_text(render_plan_html(PLAN))
-    for words in ("Attendance 88.7% (94 of 106 sessions); authorised absence 6.6%, unauthorised 4.7%",
-                  "From 9 December 2025 to 30 January 2026", "Target: 95%",
-                  "1 Meet Tegan at the door Ms Nair each Monday", "Tegan promises", "Transport Yes", "Bullying No",
-                  "We look at this again on Friday 30 January."):
+    for words in (
+        "Attendance 88.7% (94 of 106 sessions); authorised absence 6.6%, unauthorised 4.7%",
+        "From 9 December 2025 to 30 January 2026",
+        "Target: 95%",
+        "1 Meet Tegan at the door Ms Nair each Monday",
+        "Tegan promises",
+        "Transport Yes",
+        "Bullying No",
+        "We look at this again on Friday 30 January.",
+    ):
         assert words in text
 
 
 def test_a_draft_has_lines_to_write_on():
-    html = render_plan_html(PlanSheet("Action plan", FACTS.child, "Thornmere Academy", difficulties=dict.fromkeys(EIGHT_DIFFICULTIES)))
+    html = render_plan_html(
+        PlanSheet("Action plan", FACTS.child, "Thornmere Academy", difficulties=dict.fromkeys(EIGHT_DIFFICULTIES))
+    )
     assert "Action plan: draft" in html
     assert html.count("<td></td><td></td><td></td>") == 4
 
@@ -64,8 +80,14 @@ def test_a_letter_with_all_its_enclosures_is_one_valid_file():
 
 
 def ics(**changes):
-    values = {"uid": "meeting-7@thornmere.example", "title": "Meeting at school, room 2; with Ms Nair", "place": "Thornmere Academy",
-              "starts": local(dt.date(2026, 6, 9), dt.time(16, 10)), "minutes": 20, "now": local(dt.date(2026, 5, 1), dt.time(9))}
+    values = {
+        "uid": "meeting-7@thornmere.example",
+        "title": "Meeting at school, room 2; with Ms Nair",
+        "place": "Thornmere Academy",
+        "starts": local(dt.date(2026, 6, 9), dt.time(16, 10)),
+        "minutes": 20,
+        "now": local(dt.date(2026, 5, 1), dt.time(9)),
+    }
     return meeting_ics(**(values | changes))
 
 

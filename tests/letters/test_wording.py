@@ -27,8 +27,19 @@ THE_POLICIES_LETTERS = {
     "federation": {"talk-1", "talk-2", "letter-1", "letter-2", "letter-3", "letter-4", "letter-5", "praise"},
     "coventry": {"pre-pa", "letter-a", "letter-b", "letter-c", "letter-e", "referral"},
     "vale": {"below-92", "below-90", "plan-opened", "plan-meeting", "congratulation", "cat-referral", "final-warning"},
-    "wigston": {"concern-1", "weekly-up", "weekly-down", "weekly-same", "postcard", "concern-2", "medical-evidence", "contract",
-                "end-of-year", "punctuality", "cme-notice"},
+    "wigston": {
+        "concern-1",
+        "weekly-up",
+        "weekly-down",
+        "weekly-same",
+        "postcard",
+        "concern-2",
+        "medical-evidence",
+        "contract",
+        "end-of-year",
+        "punctuality",
+        "cme-notice",
+    },
     "goldington": {"letter-1", "contract-meeting", "ewo-letter", "ewo-referral"},
     "national": {"notice-to-improve", "unexplained", "leave-granted", "leave-refused", "illness-evidence", "correction"},
 }
@@ -37,14 +48,26 @@ YEAR = example_facts().year
 MADE_PUPILS: dict[str, LetterFacts] = {
     "example": example_facts(),
     "nothing but absence agreed": example_facts(
-        child=Child("Bo", "Bo Li", "1A", "Year 1"), phase="primary",
-        year=replace(YEAR, attended=99, authorised=7, unauthorised=0, no_reason=0)),
+        child=Child("Bo", "Bo Li", "1A", "Year 1"),
+        phase="primary",
+        year=replace(YEAR, attended=99, authorised=7, unauthorised=0, no_reason=0),
+    ),
     "severe, no record of contact": example_facts(
-        child=Child("Oluwaseun-Chukwuemeka", "Oluwaseun-Chukwuemeka Fitzgerald-Montgomery", "11XYZ"), contacts=(),
-        year=Figures(dt.date(2025, 9, 3), dt.date(2026, 7, 17), possible=380, attended=150, authorised=30, unauthorised=200, no_reason=3)),
+        child=Child("Oluwaseun-Chukwuemeka", "Oluwaseun-Chukwuemeka Fitzgerald-Montgomery", "11XYZ"),
+        contacts=(),
+        year=Figures(
+            dt.date(2025, 9, 3), dt.date(2026, 7, 17), possible=380, attended=150, authorised=30, unauthorised=200, no_reason=3
+        ),
+    ),
     "by hand, without threshold, period or help": example_facts(
-        thresholds={}, period=None, help=(), contact=Person(""), half_term=None, phase="primary",
-        year=replace(YEAR, attended=105, authorised=1, unauthorised=0, no_reason=0)),
+        thresholds={},
+        period=None,
+        help=(),
+        contact=Person(""),
+        half_term=None,
+        phase="primary",
+        year=replace(YEAR, attended=105, authorised=1, unauthorised=0, no_reason=0),
+    ),
     "with offers of help": example_facts(help=("A place at breakfast club from 8am.", "A walking bus from Ropewalk Close.")),
 }
 
@@ -105,7 +128,7 @@ def test_no_paragraph_is_left_empty_or_ends_without_a_stop(wording):
     assert "  " not in letter.text and " ." not in letter.text and " ," not in letter.text
     signed = re.sub(r'<div class="letter__sign">.*', "", letter.html, flags=re.DOTALL)
     for paragraph in re.findall(r"<p>(.*?)</p>", signed, re.DOTALL):
-        assert re.sub(r"<.*?>|\[.*?\]", "", paragraph).rstrip()[-1] in ".,:?!\"", paragraph
+        assert re.sub(r"<.*?>|\[.*?\]", "", paragraph).rstrip()[-1] in '.,:?!"', paragraph
 
 
 @EVERY
@@ -132,8 +155,14 @@ def test_a_message_fits_its_limit_with_the_longest_names(wording):
     if wording.kind != "message":
         return
     school = replace(example_facts().school, name="Saint Bartholomew-by-the-Water Church of England Voluntary Aided Academy")
-    letter = merged(wording, example_facts(school=school, child=Child("Maximilian-Alexander", "Maximilian-Alexander Fitzgerald-Montgomery"),
-                                           recipient=Recipient("Mrs Fitzgerald-Montgomery", "Mrs Fitzgerald-Montgomery")))
+    letter = merged(
+        wording,
+        example_facts(
+            school=school,
+            child=Child("Maximilian-Alexander", "Maximilian-Alexander Fitzgerald-Montgomery"),
+            recipient=Recipient("Mrs Fitzgerald-Montgomery", "Mrs Fitzgerald-Montgomery"),
+        ),
+    )
     assert len(letter.text) <= MESSAGE_LIMIT
     assert "\n" not in letter.text
 
@@ -143,7 +172,9 @@ def test_no_code_no_health_detail_and_no_word_of_another_parent(wording):
     text = merged(wording).text
     assert not re.search(r"\bcode [A-Z]\b|\b(Y5|C2|J1)\b|asthma|anxiety|mental health|diagnos", text)
     if wording.kind != "form":
-        assert not re.search(r"\b(his|her|she|he|himself|herself|mother|father|mum|dad|other parent|brother|sister)\b", text, re.IGNORECASE)
+        assert not re.search(
+            r"\b(his|her|she|he|himself|herself|mother|father|mum|dad|other parent|brother|sister)\b", text, re.IGNORECASE
+        )
 
 
 @EVERY
@@ -199,7 +230,9 @@ def test_a_fill_that_is_no_fill_is_refused():
         merged(CATALOGUE["federation", "letter-3"], fills={"percent": "100%"})
 
 
-@pytest.mark.parametrize("name", ["<b>Kai</b>", "{{salutation}}", "**Kai**", "Kai & Co", "{% if child %}", "K\ue000ai\ue001", "::: law"])
+@pytest.mark.parametrize(
+    "name", ["<b>Kai</b>", "{{salutation}}", "**Kai**", "Kai & Co", "{% if child %}", "K\ue000ai\ue001", "::: law"]
+)
 def test_markup_in_a_name_is_text(name):
     letter = merged(CATALOGUE["federation", "letter-1"], example_facts(child=Child(name, name)))
     plain = re.sub("[\ue000-\uf8ff]", "", name)
@@ -210,7 +243,9 @@ def test_markup_in_a_name_is_text(name):
 
 @given(name=st.text(min_size=1, max_size=40), place=st.text(max_size=40))
 def test_whatever_is_in_the_record_the_letter_keeps_its_own_tags(name, place):
-    facts = example_facts(child=Child(name, name), recipient=Recipient(name, name), meeting=replace(example_facts().meeting, place=place))
+    facts = example_facts(
+        child=Child(name, name), recipient=Recipient(name, name), meeting=replace(example_facts().meeting, place=place)
+    )
     letter = merged(CATALOGUE["federation", "letter-3"], facts)
     assert set(re.findall(r"</?(\w+)", letter.html)) <= {"p", "ul", "li", "div", "strong", "br", "span", "h2"}
     assert ("child" in letter.missing_fills) == (not clean(name))
@@ -222,36 +257,45 @@ def test_a_direction_override_in_a_name_cannot_turn_the_line_round():
     assert "\u202e" not in merged(CATALOGUE["federation", "letter-1"], example_facts(child=Child("\u202eKai", "x"))).html
 
 
-HEAD = "---\ntitle: \"{{child}}’s attendance\"\nkind: letter\nsigned_by: tutor\n---\n"
+HEAD = '---\ntitle: "{{child}}’s attendance"\nkind: letter\nsigned_by: tutor\n---\n'
 
 
-@pytest.mark.parametrize(("body", "fault"), [
-    ("Dear {{salutaton}},", r"x.md, line 6: there is no merge field 'salutaton'. The nearest is 'salutation'."),
-    ("One\n\n{% if persistant %}x{% endif %}", r"x.md, line 8: there is no merge field 'persistant'. The nearest is 'persistent'."),
-    ("{% load static %}", "is not let in a letter"),
-    ("{{child|safe}}", "is not let in a letter"),
-    ("{{persistent}}", "is only for"),
-    ("{{child}", "a tag is not closed on its line"),
-    ("{{> rnig}}", "there is no snippet 'rnig'. The nearest is 'ring'."),
-    ("{% if child %}x", r"Every \{% if %\} needs its \{% endif %\}"),
-    ("::: law\nx\n:::", "'legal' in the head and the law block"),
-])
+@pytest.mark.parametrize(
+    ("body", "fault"),
+    [
+        ("Dear {{salutaton}},", r"x.md, line 6: there is no merge field 'salutaton'. The nearest is 'salutation'."),
+        (
+            "One\n\n{% if persistant %}x{% endif %}",
+            r"x.md, line 8: there is no merge field 'persistant'. The nearest is 'persistent'.",
+        ),
+        ("{% load static %}", "is not let in a letter"),
+        ("{{child|safe}}", "is not let in a letter"),
+        ("{{persistent}}", "is only for"),
+        ("{{child}", "a tag is not closed on its line"),
+        ("{{> rnig}}", "there is no snippet 'rnig'. The nearest is 'ring'."),
+        ("{% if child %}x", r"Every \{% if %\} needs its \{% endif %\}"),
+        ("::: law\nx\n:::", "'legal' in the head and the law block"),
+    ],
+)
 def test_a_faulty_wording_is_refused_with_file_line_and_nearest_name(body, fault):
     with pytest.raises(WordingError, match=fault):
         parse_wording(HEAD + body, ruleset="federation", key="x", file="x.md")
 
 
-@pytest.mark.parametrize(("head", "fault"), [
-    ("title: T\nkind: novel\nsigned_by: x", "x.md, head, kind"),
-    ("title: T\nkind: letter", "x.md, head, signed_by: Field required"),
-    ("title: T\nkind: letter\nsigned_by: x\ncolour: red", "x.md, head, colour: Extra inputs are not permitted"),
-    ("title: T\nkind: letter\nsigned_by: x\nasks: [percent]", "which is not a field that a person fills in"),
-    ("title: T\nkind: letter\nsigned_by: x\nasks: [meeting_date]", "asks for 'meeting_date' but never uses it"),
-    ("title: T\nkind: letter\nsigned_by: x\nsays: [figures]", "the letter must say 'figures'"),
-    ("title: T\nkind: letter\nsigned_by: x\nsays: [figurs]", "The nearest is 'figures'"),
-    ("title: T\nkind: letter\nsigned_by: x\nencloses: [certificat]", "The nearest is 'certificate'"),
-    ("title: [", "the head is not YAML"),
-])
+@pytest.mark.parametrize(
+    ("head", "fault"),
+    [
+        ("title: T\nkind: novel\nsigned_by: x", "x.md, head, kind"),
+        ("title: T\nkind: letter", "x.md, head, signed_by: Field required"),
+        ("title: T\nkind: letter\nsigned_by: x\ncolour: red", "x.md, head, colour: Extra inputs are not permitted"),
+        ("title: T\nkind: letter\nsigned_by: x\nasks: [percent]", "which is not a field that a person fills in"),
+        ("title: T\nkind: letter\nsigned_by: x\nasks: [meeting_date]", "asks for 'meeting_date' but never uses it"),
+        ("title: T\nkind: letter\nsigned_by: x\nsays: [figures]", "the letter must say 'figures'"),
+        ("title: T\nkind: letter\nsigned_by: x\nsays: [figurs]", "The nearest is 'figures'"),
+        ("title: T\nkind: letter\nsigned_by: x\nencloses: [certificat]", "The nearest is 'certificate'"),
+        ("title: [", "the head is not YAML"),
+    ],
+)
 def test_a_faulty_head_is_refused(head, fault):
     with pytest.raises(WordingError, match=fault):
         parse_wording(f"---\n{head}\n---\nHello.\n", ruleset="federation", key="x", file="x.md")
@@ -284,10 +328,21 @@ def test_every_merge_field_is_labelled_and_has_a_value_of_its_kind():
         assert isinstance(field.value(example_facts()), {"flag": bool, "list": list, "text": str}[field.kind]), name
 
 
-@pytest.mark.parametrize(("part", "whole", "shown"), [
-    (94, 106, "88.7%"), (9, 10, "90%"), (8996, 10000, "89.96%"), (89999, 100000, "89.999%"), (0, 10, "0%"), (10, 10, "100%"), (0, 0, ""),
-    (370, 380, "97.4%"), (374, 390, "95.9%"), (1999, 2000, "99.95%"),
-])
+@pytest.mark.parametrize(
+    ("part", "whole", "shown"),
+    [
+        (94, 106, "88.7%"),
+        (9, 10, "90%"),
+        (8996, 10000, "89.96%"),
+        (89999, 100000, "89.999%"),
+        (0, 10, "0%"),
+        (10, 10, "100%"),
+        (0, 0, ""),
+        (370, 380, "97.4%"),
+        (374, 390, "95.9%"),
+        (1999, 2000, "99.95%"),
+    ],
+)
 def test_a_percentage_is_never_rounded_up_to_a_limit_that_it_does_not_reach(part, whole, shown):
     assert percent(part, whole) == shown
 
@@ -304,16 +359,30 @@ def test_seventeen_sessions_are_eight_and_a_half_days_or_about_42_lessons():
     assert "8½ days, or about 42 lessons" in text
 
 
-@pytest.mark.parametrize(("time", "shown"), [
-    (dt.time(9), "9am"), (dt.time(12), "12 noon"), (dt.time(16, 10), "4.10pm"), (dt.time(0, 5), "12.05am"),
-])
+@pytest.mark.parametrize(
+    ("time", "shown"),
+    [
+        (dt.time(9), "9am"),
+        (dt.time(12), "12 noon"),
+        (dt.time(16, 10), "4.10pm"),
+        (dt.time(0, 5), "12.05am"),
+    ],
+)
 def test_a_time_reads_as_on_a_notice(time, shown):
     assert clock(time) == shown
 
 
-@pytest.mark.parametrize(("word", "number"), [
-    ("came", 1), ("missed", 1), ("wanted", 2), ("attendance", 3), ("authorised", 3), ("table", 2),
-])
+@pytest.mark.parametrize(
+    ("word", "number"),
+    [
+        ("came", 1),
+        ("missed", 1),
+        ("wanted", 2),
+        ("attendance", 3),
+        ("authorised", 3),
+        ("table", 2),
+    ],
+)
 def test_syllables(word, number):
     assert syllables(word) == number
 
