@@ -44,7 +44,8 @@ def _threshold(name: str) -> Callable[[LetterFacts], str]:
 
 
 def _authority(facts: LetterFacts) -> str:
-    return facts.school.local_authority or "the local authority"
+    name = facts.school.local_authority
+    return f"the local authority ({name})" if name else "the local authority"
 
 
 def _period_percent(facts: LetterFacts) -> str:
