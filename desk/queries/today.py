@@ -12,10 +12,15 @@ from decimal import Decimal
 from urllib.parse import urlencode
 
 from attendance.models import ImportBatch
-from desk.queries import todo
+from desk.queries.done import DoneToday, done_today
+from desk.queries.due import Due, NCodes, due_items, n_codes
+from desk.queries.exceptions import Trouble, troubles
+from desk.queries.news import News, news_of_the_night
 from desk.queries.registers import RegistersNow, natural, old_n_codes, registers_now
 from desk.queries.ringing import Ring, ring_list
 from desk.queries.roll import Place, RollLine, Staff, places, roll
+from desk.queries.todo import Owner, Reader, what_is_open
+from desk.queries.waiting import Waiting, waiting_for_others
 from desk.words import year_name
 from schools.access import Scope
 from schools.models import PupilFlag, School, User
@@ -61,7 +66,7 @@ class Filters:
         right_form = not self.form or line.form == self.form
         return right_year and right_form and (not self.flag or self.flag in line.flags)
 
-    def keeps_owner(self, owner: todo.Owner) -> bool:
+    def keeps_owner(self, owner: Owner) -> bool:
         return not self.owner or owner.is_mine or (self.owner == "mine-and-nobodys" and owner.is_nobodys)
 
 
@@ -84,13 +89,13 @@ class Today:
     target: Decimal | None
     last_import: ImportBatch | None
     ring: list[Ring]
-    news: list[todo.News]
+    news: list[News]
     last_night: dt.date | None
-    n_codes: list[todo.NCodes]
-    due: list[todo.Due]
-    waiting: list[todo.Waiting]
-    troubles: list[todo.Trouble]
-    done: todo.DoneToday
+    n_codes: list[NCodes]
+    due: list[Due]
+    waiting: list[Waiting]
+    troubles: list[Trouble]
+    done: DoneToday
     choices: Choices
     filters: Filters
     pupils: int
@@ -115,23 +120,23 @@ class Today:
         return {name: 10_000 if self.filters.tab == name != "ring" else shown for name, shown in SHOWN.items()}
 
     @property
-    def news_shown(self) -> list[todo.News]:
+    def news_shown(self) -> list[News]:
         return self.news[: self.limits["new"]]
 
     @property
-    def waiting_shown(self) -> list[todo.Waiting]:
+    def waiting_shown(self) -> list[Waiting]:
         return self.waiting[: self.limits["waiting"]]
 
     @property
-    def troubles_shown(self) -> list[todo.Trouble]:
+    def troubles_shown(self) -> list[Trouble]:
         return self.troubles[: self.limits["exceptions"]]
 
     @property
-    def overdue_items(self) -> list[todo.Due]:
+    def overdue_items(self) -> list[Due]:
         return [item for item in self.due if item.late][: self.limits["due"] if self.filters.tab == "due" else OVERDUE_SHOWN]
 
     @property
-    def coming_items(self) -> list[todo.Due]:
+    def coming_items(self) -> list[Due]:
         room = max(self.limits["due"] - len(self.overdue_items) - len(self.n_codes), 0)
         return [item for item in self.due if not item.late][:room]
 
@@ -158,22 +163,26 @@ def today(
     calendars = places(schools, on)
     every_line = roll(scope, schools, on)
     lines = [line for line in every_line.values() if filters.keeps(line)]
-    reader = todo.Reader(user, on, calendars, every_line, Staff(schools, on))
-    waiting = todo.what_is_open(schools, on)
+    reader = Reader(user, on, calendars, every_line, Staff(schools, on))
+    opened = what_is_open(schools, on)
     return Today(
         place=calendars[next(iter(schools)).pk],
         schools=list(schools),
         registers=registers_now(calendars, lines),
         target=_common_target(schools),
-        last_import=waiting.last_import,
+        last_import=opened.last_import,
         ring=ring_list(calendars, lines),
-        news=[item for item in todo.news(reader, waiting) if filters.keeps(item.about.line) and filters.keeps_owner(item.owner)],
-        last_night=max(waiting.last_nights.values(), default=None),
-        n_codes=todo.n_codes(reader, old_n_codes(calendars, lines)),
-        due=[item for item in todo.due(reader, waiting) if filters.keeps(item.about.line) and filters.keeps_owner(item.owner)],
-        waiting=todo.waiting(reader, waiting.drafts),
-        troubles=[item for item in todo.troubles(reader, waiting) if item.about is None or filters.keeps(item.about.line)],
-        done=todo.done_today(reader),
+        news=[
+            item
+            for item in news_of_the_night(reader, opened)
+            if filters.keeps(item.about.line) and filters.keeps_owner(item.owner)
+        ],
+        last_night=max(opened.last_nights.values(), default=None),
+        n_codes=n_codes(reader, old_n_codes(calendars, lines)),
+        due=[item for item in due_items(reader, opened) if filters.keeps(item.about.line) and filters.keeps_owner(item.owner)],
+        waiting=waiting_for_others(reader, opened.drafts),
+        troubles=[item for item in troubles(reader, opened) if item.about is None or filters.keeps(item.about.line)],
+        done=done_today(reader),
         choices=_choices(every_line.values(), all_schools),
         filters=filters,
         pupils=len(lines),

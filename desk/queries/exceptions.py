@@ -1,0 +1,78 @@
+"""Exceptions: what cannot go on by itself. Nobody to write to, letters that came back, refused rows, nights that did not run."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+
+from attendance.models import ImportBatch
+from desk.queries.todo import About, Open, Reader
+from escalation.models import NightRun, PlannedLetter
+from letters.models import Letter
+from letters.phrases import count
+
+REFUSED = "Refused in the import"
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """What went wrong or cannot go on by itself. ``kind`` chooses the words and the link."""
+
+    kind: str
+    text: str
+    about: About | None = None
+    school: str = ""
+
+    @property
+    def is_import(self) -> bool:
+        return self.kind == REFUSED
+
+
+def troubles(reader: Reader, opened: Open) -> list[Trouble]:
+    """Nobody to write to, came back, refused in an import, nights put off or failed. Two statements."""
+    return [*_nobody(reader), *_came_back(reader), *_refused(reader, opened.imports), *_nights(reader, opened.runs)]
+
+
+def _nobody(reader: Reader) -> Iterable[Trouble]:
+    planned = PlannedLetter.objects.filter(state=PlannedLetter.State.NOBODY, case__school__in=reader.schools)
+    latest = planned.select_related("case__pupil").order_by("-on")
+    seen = set()
+    for letter in latest:
+        if letter.case_id not in seen:
+            seen.add(letter.case_id)
+            about = reader.about(letter.case.pupil, letter.case.school_id)
+            text = "A letter is due, but no parent may be written to. Check the contacts, or record a conversation instead."
+            yield Trouble("Nobody to write to", text, about)
+
+
+def _came_back(reader: Reader) -> Iterable[Trouble]:
+    failed = Letter.objects.filter(state=Letter.State.FAILED, school__in=reader.schools).select_related("case__pupil")
+    for letter in failed:
+        about = reader.about(letter.case.pupil, letter.school_id)
+        yield Trouble("Came back", f"{letter.title}. {letter.reason}".strip(), about)
+
+
+def _refused(reader: Reader, imports: Collection[ImportBatch]) -> Iterable[Trouble]:
+    """The last import of each school, where rows of it were refused."""
+    for batch in imports:
+        if not batch.refused:
+            continue
+        place = reader.places[batch.school_id]
+        why = batch.refusals[0]["reason"] if batch.refusals else ""
+        text = f"{batch.refused:,} of {count(batch.rows, 'row')}, the first because: {why}"
+        yield Trouble(REFUSED, text, school=place.school.name)
+
+
+def _nights(reader: Reader, runs: Collection[NightRun]) -> Iterable[Trouble]:
+    """The last night of each school, where it did not run."""
+    last_of: dict[int, NightRun] = {}
+    for run in runs:
+        last_of.setdefault(run.school_id, run)
+    for school, last in last_of.items():
+        place = reader.places[school]
+        if last.state == NightRun.State.PUT_OFF:
+            text = " ".join(map(str, last.skipped)) or "The register is missing."
+            yield Trouble("Put off by the night", f"{last.on:%A} {last.on.day} {last.on:%B}. {text}", school=place.school.name)
+        elif last.state == NightRun.State.FAILED:
+            text = "It ended with an error. The next run starts it again."
+            yield Trouble("Night failed", f"{last.on:%A} {last.on.day} {last.on:%B}. {text}", school=place.school.name)
