@@ -34,6 +34,7 @@ from escalation.models import Period, StageRecord, Task, WatchEntry
 from escalation.queries import ruleset_of
 from letters.models import Letter, LetterEvent
 from letters.phrases import percent
+from letters.queries import LiveLetter, live
 from letters.states import WAITING
 from schools.access import Scope
 from schools.models import Enrolment, PupilParent, School, User
@@ -381,6 +382,17 @@ def _counts(marks: Mapping[int, str], start: dt.date, end: dt.date) -> dict[str,
             counts["possible"] += code.meaning in (Meaning.ATTENDING, Meaning.AUTHORISED, Meaning.UNAUTHORISED)
             counts["N"] += code is CODES["N"]
     return counts
+
+
+# The letters themselves
+
+
+def drawn_letters(letters: Iterable[Letter], on: dt.date) -> tuple[dict[int, LiveLetter], str]:
+    """The letters as they stand now, by number; or nothing and a sentence that says why not (a wording with a fault)."""
+    try:
+        return live(letters, on), ""
+    except ValueError as fault:
+        return {}, f"This letter cannot be drawn. {fault} Nothing was changed; tell your administrator."
 
 
 # What the viewer has decided

@@ -18,13 +18,23 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from desk.decision_forms import DeclineForm, EditForm, HoldForm
-from desk.queries.decisions import WITH, Item, Queue, beside, decided_today, letter_in_scope, letters_in_scope, queue
+from desk.queries.decisions import (
+    WITH,
+    Item,
+    Queue,
+    beside,
+    decided_today,
+    drawn_letters,
+    letter_in_scope,
+    letters_in_scope,
+    queue,
+)
 from desk.requests import StaffRequest, chosen, schools_for
 from letters.catalogue import wording_for
 from letters.fields import MERGE_FIELDS
 from letters.models import Letter
 from letters.policies import why_not_approve, why_not_decide
-from letters.queries import LiveLetter, live
+from letters.queries import LiveLetter
 from letters.services import approve_letters, decline_letter, edit_letter, hold_letter, undo_approval
 from letters.sheet import letter_html_fragment
 from letters.states import WAITING
@@ -82,23 +92,25 @@ def _numbers(values: Iterable[str]) -> set[int]:
 def _opened(request: StaffRequest, waiting: Queue, item: Item, letter: Letter) -> dict[str, object]:
     """What the right-hand side shows of one decision."""
     group, following = waiting.group_of(item), waiting.after(item)
-    drawn = live(item.letters, today())
+    drawn, fault = drawn_letters(item.letters, today())
+    refused = [why_not(request, drawn[each.pk]) for each in item.letters] if drawn else [fault]
     side = beside(request.scope, item, today())
     return {
         "item": item,
         "letter": letter,
-        "sheet": sheet(drawn[letter.pk]),
-        "seen": [(each.pk, drawn[each.pk].token) for each in item.letters],
+        "sheet": sheet(drawn[letter.pk]) if drawn else "",
+        "fault": fault,
+        "seen": [(pk, each.token) for pk, each in drawn.items()],
         "beside": side,
         "calendar": side.year.calendar(until=today()),
         "position": group.items.index(item) + 1 if group else 0,
         "group": group,
         "next": following,
-        "why_not": next(filter(None, (why_not(request, drawn[each.pk]) for each in item.letters)), ""),
+        "why_not": next(filter(None, refused), ""),
         "why_not_decide": why_not_decide(letter, request.scope),
         "hold_form": HoldForm(on=today(), auto_id="hold_%s"),
         "decline_form": DeclineForm(on=today(), auto_id="decline_%s"),
-        "gaps": gaps_of(letter),
+        "gaps": [] if fault else gaps_of(letter),
     }
 
 
@@ -163,8 +175,8 @@ def review(request: StaffRequest) -> HttpResponse:
         return redirect(reverse("desk:decisions") + _address(request).rstrip("?&"))
     letters = _named(request, picked)
     _must_decide(request, letters)
-    drawn = live(letters, today())
-    refusals = [(letter, why_not(request, drawn[letter.pk])) for letter in letters]
+    drawn, fault = drawn_letters(letters, today())
+    refusals = [(letter, why_not(request, drawn[letter.pk]) if drawn else fault) for letter in letters]
     ready = [letter for letter, sentence in refusals if not sentence]
     lines = lines_by_letter(request)
     return render(
@@ -195,7 +207,10 @@ def approve(request: StaffRequest) -> HttpResponse:
     outcomes = []
     for role in sorted({_role(request, letter) for letter in letters}):
         batch = [letter for letter in letters if _role(request, letter) == role]
-        outcomes += approve_letters(letters=batch, by=request.user, role=role, now=now(), on=today(), seen=_seen(request))
+        try:
+            outcomes += approve_letters(letters=batch, by=request.user, role=role, now=now(), on=today(), seen=_seen(request))
+        except ValueError as fault:
+            messages.error(request, f"Nothing was approved: {fault}")
     done = [outcome.letter for outcome in outcomes if outcome.ok]
     if done:
         messages.success(request, _approved_sentence(done))
@@ -327,6 +342,10 @@ def edit(request: StaffRequest, letter_id: int) -> HttpResponse:
     letter = letter_in_scope(request.scope, letter_id)
     _must_decide(request, [letter])
     together = _siblings_of(request, letter)
+    drawn, fault = drawn_letters([letter], today())
+    if fault:
+        messages.error(request, fault)
+        return _back(request, letter)
     form = EditForm(
         request.POST or None,
         on=today(),
@@ -340,7 +359,7 @@ def edit(request: StaffRequest, letter_id: int) -> HttpResponse:
         "letter": letter,
         "form": form,
         "others": [each for each in together if each.pk != letter.pk and each.wording == letter.wording],
-        "sheet": sheet(live([letter], today())[letter.pk]),
+        "sheet": sheet(drawn[letter.pk]),
     }
     return render(request, "desk/decisions_edit.html", context, status=400 if form.errors else 200)
 

@@ -12,11 +12,10 @@ from django.shortcuts import render
 from django.utils.cache import add_never_cache_headers
 from django.views.decorators.http import require_GET
 
-from desk.queries.decisions import letter_in_scope, letters_in_scope
+from desk.queries.decisions import drawn_letters, letter_in_scope, letters_in_scope
 from desk.requests import StaffRequest, chosen, schools_for
 from letters.fields import MERGE_FIELDS
 from letters.models import Letter, PrintBatch, StoredFile
-from letters.queries import live
 from letters.sheet import letter_html_fragment
 from letters.states import WAITING
 from schools.clock import today
@@ -68,12 +67,14 @@ def letter(request: StaffRequest, pk: int) -> HttpResponse:
     """One letter: where it is, everything that became of it, and its words; frozen ones as they were approved."""
     found = letter_in_scope(request.scope, pk)
     waits = found.state in WAITING
-    drawn = live([found], today())[found.pk]
+    drawn, fault = drawn_letters([found], today())
+    as_drawn = drawn.get(found.pk)
     context = {
         "letter": found,
         "pupil": found.case.pupil,
-        "sheet": letter_html_fragment(drawn.merged, drawn.facts, heading_level=3),
-        "missing": [MERGE_FIELDS[name].label for name in drawn.merged.missing_fills] if waits else [],
+        "sheet": letter_html_fragment(as_drawn.merged, as_drawn.facts, heading_level=3) if as_drawn else "",
+        "fault": fault,
+        "missing": [MERGE_FIELDS[name].label for name in as_drawn.merged.missing_fills] if waits and as_drawn else [],
         "events": [(event, Letter.State(event.after).label) for event in found.events.select_related("by")],
         "waits": waits,
         "figures": figures_of(found),

@@ -39,6 +39,7 @@ from escalation.services import complete_task, record_contact
 from schools.clock import now, today
 from schools.models import Enrolment, PupilFlag, Role, School, StaffRole
 from schools.rules import Refused
+from schools.schooldays import CalendarError
 
 DIRECT_FIRST = 25
 """Lines of the timeline that are shown before "show all"."""
@@ -90,8 +91,11 @@ def _ladder_context(page: PupilPage, enrolment: Enrolment, ruleset: Ruleset | No
     staff = StaffRole.objects.filter(in_force(today()), school=page.school).select_related("user")
     holders = owners(list(staff), page.line.form, page.line.year_group)
     figures = page.line.figures
-    outlook = outlook_of(enrolment, page.records, figures.as_of) if figures else None
-    return {"strip": strip(ruleset, page.records, holders), "outlook": outlook}
+    shown: dict[str, object] = {"strip": strip(ruleset, page.records, holders), "outlook": None}
+    try:
+        return shown | {"outlook": outlook_of(enrolment, page.records, figures.as_of) if figures else None}
+    except (Refused, CalendarError) as fault:
+        return shown | {"outlook_fault": str(fault)}
 
 
 def _trend_context(line: PupilLine, year: Year, ruleset: Ruleset | None) -> dict[str, object]:

@@ -286,6 +286,19 @@ def test_markup_in_a_paragraph_is_text(client: Client, cast: Cast, invitations: 
     assert "<script>" not in sheet and "&lt;script&gt;" in sheet
 
 
+def test_a_letter_that_cannot_be_drawn_says_so_and_stays(client: Client, cast: Cast) -> None:
+    Letter.objects.filter(case__pupil=cast.imogen.enrolment.pupil).update(wording="letter-99")
+    letter = letters_of(cast.imogen)[0]
+    page = as_(client, cast.bob).get(QUEUE, {"letter": letter.pk})
+    assert page.status_code == 200 and "This letter cannot be drawn." in page.content.decode()
+    assert "There is no letter" in page.content.decode() and "disabled" in page.content.decode()
+    assert client.get(reverse("desk:edit", args=[letter.pk])).status_code == 302
+    assert "cannot be drawn" in client.get(reverse("desk:letter", args=[letter.pk])).content.decode()
+    client.post(reverse("desk:approve"), {"letter": ids(letters_of(cast.imogen))})
+    assert "Nothing was approved: " in client.get(QUEUE).content.decode()
+    assert {each.state for each in letters_of(cast.imogen)} == {Letter.State.DRAFTED}
+
+
 def crowd(cast: Cast, number: int) -> None:
     """So many more pupils of 7A who reach letter 1 tonight."""
     days = [date for date in school_days(cast.here, [2025]).dates if date <= TODAY]
