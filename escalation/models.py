@@ -40,6 +40,69 @@ class Adoption(models.Model):
         constraints = [models.UniqueConstraint(fields=["school", "starts"], name="adoption_once_a_day")]
 
 
+class LadderDraft(models.Model):
+    """A change of a school's ladder on its way: written by one person, reviewed by a second, published from a day as a new version."""
+
+    class State(models.TextChoices):
+        DRAFT = "draft", "Being written"
+        REVIEWED = "reviewed", "Reviewed"
+        PUBLISHED = "published", "Published"
+        DISCARDED = "discarded", "Discarded"
+
+    school = models.ForeignKey(School, on_delete=models.PROTECT, related_name="ladder_drafts")
+    based_on = models.ForeignKey(
+        RulesetVersion, on_delete=models.PROTECT, null=True, related_name="+", help_text="Null: begun afresh."
+    )
+    text = models.TextField(help_text="The ruleset file; it may still have faults while it is being written.")
+    note = models.TextField(blank=True, help_text="Why the change is made.")
+    state = models.CharField(max_length=10, choices=State.choices, default=State.DRAFT)
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    changed_at = models.DateTimeField()
+    reviewed_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
+    reviewed_at = models.DateTimeField(null=True)
+    review_note = models.TextField(blank=True)
+    starts = models.DateField(null=True, help_text="The day from which it was published.")
+    published_as = models.ForeignKey(RulesetVersion, on_delete=models.PROTECT, null=True, related_name="+")
+
+    class Meta:
+        ordering = ["-changed_at", "-id"]
+        constraints = [
+            models.CheckConstraint(condition=~Q(reviewed_by=F("by")), name="draft_reviewed_by_a_second_person"),
+            models.CheckConstraint(
+                condition=~Q(state="published") | Q(published_as__isnull=False, starts__isnull=False),
+                name="published_draft_has_its_version",
+            ),
+        ]
+
+
+class Trial(models.Model):
+    """A back-test that somebody asked for: one or more ladders over a school's own past register, run as a job with progress."""
+
+    class State(models.TextChoices):
+        WAITING = "waiting", "Waiting"
+        RUNNING = "running", "Running"
+        DONE = "done", "Done"
+        FAILED = "failed", "Failed"
+
+    school = models.ForeignKey(School, on_delete=models.CASCADE, related_name="trials")
+    draft = models.ForeignKey(LadderDraft, on_delete=models.CASCADE, null=True, related_name="trials")
+    ladders = models.JSONField(help_text="[{label, text}]: the rulesets compared, the one in force first.")
+    starts = models.DateField()
+    ends = models.DateField()
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    asked_at = models.DateTimeField()
+    state = models.CharField(max_length=10, choices=State.choices, default=State.WAITING)
+    claimed_until = models.DateTimeField(null=True, help_text="Lease: after this another worker may take it.")
+    done_days = models.PositiveIntegerField(default=0)
+    all_days = models.PositiveIntegerField(default=0)
+    result = models.JSONField(default=dict)
+    error = models.TextField(blank=True)
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["-asked_at", "-id"]
+
+
 class Case(models.Model):
     """A pupil, a school and an academic year."""
 
