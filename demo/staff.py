@@ -70,7 +70,7 @@ WORDS = {
     "meeting": ("Barriers talked through, three actions agreed.", "Breakfast club from Monday, check-in with the tutor.", ""),
 }
 DECIDING_DAYS = (0, 2)
-"""Each person decides letters on two days of the week, which days is their own."""
+"""Each person decides letters on two days of the week, a tutor on one; which days is their own."""
 POSTING_WEEKDAY = 3
 """The post goes on Thursdays; in a short week on its last school day."""
 
@@ -198,7 +198,7 @@ class ScriptedStaff:
         if held_until:
             return on >= held_until
         approver = self._approver(pupil, role).user.email
-        sits_down = (on.weekday() + number(5, "day", approver)) % 5 in DECIDING_DAYS
+        sits_down = (on.weekday() + number(5, "day", approver)) % 5 in DECIDING_DAYS[: 1 if role == Role.TUTOR else 2]
         lies = LIES_FOR if number(100, "lies", planned) < UNDECIDED_IN_100 else 0
         return sits_down and self._age(drafted, on) >= 1 + number(2, "decide", planned) + self._slowness(approver) + lies
 
