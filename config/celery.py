@@ -35,6 +35,7 @@ app.conf.update(
     beat_schedule={
         "claim-what-is-due": {"task": "letters.tasks.claim_due_nights", "schedule": 180.0},
         "draft-planned-letters": {"task": "letters.tasks.draft_planned_letters", "schedule": 180.0},
+        "start-waiting-trials": {"task": "escalation.tasks.sweep_trials", "schedule": 180.0},
     },
 )
 app.autodiscover_tasks()

@@ -19,6 +19,7 @@ OWN: dict[str, set[str]] = {
     "escalation": {
         *{"engine", "adoption", "carry_over", "loading"},
         *{"recording", "actions", "corrections", "due", "night"},
+        *{"comparing", "past_register", "trials"},
         "bench",
     },
     "letters": {
