@@ -9,14 +9,15 @@ import numpy as np
 from attendance.codes import NO_MARK
 from escalation.engine.evaluate import carries_over, judge_for, new_state
 from escalation.loading import LoadedSchool
-from escalation.models import Case, NightRun, StageRecord
+from escalation.models import Case, StageRecord
 
 
-def carry_over_from_last_year(loaded: LoadedSchool, *, on: dt.date, now: dt.datetime) -> int:
-    """On a school's first night of the year: opens the cases of those whom the ladder carries over. Returns how many."""
+def carry_over_from_last_year(loaded: LoadedSchool, *, latest: dt.date | None, on: dt.date, now: dt.datetime) -> int:
+    """On a school's first night of the year (``latest`` is the day of its last finished one): opens the cases of those whom the ladder
+    carries over. Returns how many."""
     rule = loaded.ruleset.carry_over
     first_day = int(np.argmax(loaded.days.year == loaded.days.year[loaded.days.index(on) or 0]))
-    if rule is None or first_day == 0 or _has_run(loaded, first_day):
+    if rule is None or first_day == 0 or (latest and latest >= loaded.days.dates[first_day]):
         return 0
     numbers = _carried(loaded, first_day)
     made = [
@@ -30,11 +31,6 @@ def carry_over_from_last_year(loaded: LoadedSchool, *, on: dt.date, now: dt.date
     records = [_record(loaded, case, stage, on, now) for case in cases for stage in rule.stages]
     StageRecord.objects.bulk_create(records, ignore_conflicts=True)
     return len(numbers)
-
-
-def _has_run(loaded: LoadedSchool, first_day: int) -> bool:
-    done = NightRun.objects.filter(school=loaded.school, state=NightRun.State.DONE, on__gte=loaded.days.dates[first_day])
-    return done.exists()
 
 
 def _carried(loaded: LoadedSchool, first_day: int) -> list[int]:

@@ -13,20 +13,18 @@ import numpy as np
 from attendance.models import MarkChange
 from escalation.engine.evaluate import judge_for, needs_done
 from escalation.loading import LoadedSchool
-from escalation.models import Event, NightRun, StageRecord
+from escalation.models import Event, StageRecord
 from escalation.services import cancel_what_waits
 
 WITHDRAWN_BECAUSE = "A mark was corrected, and on today's register this stage would not be reached."
 
 
-def hold_against_corrections(loaded: LoadedSchool, *, on: dt.date, now: dt.datetime) -> int:
-    """Withdraws or flags what no longer has its ground; returns how many proposed stages were withdrawn. Two statements where nothing
-    was corrected since the last night."""
-    runs = NightRun.objects.filter(school=loaded.school, state=NightRun.State.DONE, started_at__isnull=False)
-    last = runs.order_by("-started_at").values_list("started_at", flat=True).first()
-    if last is None:
+def hold_against_corrections(loaded: LoadedSchool, *, since: dt.datetime | None, on: dt.date, now: dt.datetime) -> int:
+    """Withdraws or flags what lost its ground by marks changed from ``since`` on (the start of the last finished night); returns how
+    many proposed stages were withdrawn. One statement where nothing was corrected."""
+    if since is None:
         return 0
-    changes = MarkChange.objects.filter(school=loaded.school, at__gte=last)
+    changes = MarkChange.objects.filter(school=loaded.school, at__gte=since)
     pupils = set(changes.values_list("row__enrolment__pupil_id", flat=True))
     if not pupils:
         return 0

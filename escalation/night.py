@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import F, Max, Q
 
 from attendance.codes import NO_MARK
 from attendance.grid import academic_year_of
@@ -94,9 +94,12 @@ def _in_words(fault: Exception) -> str:
 
 
 def _run(school: School, on: dt.date, now: dt.datetime, report: NightReport) -> str:
-    later = NightRun.objects.filter(school=school, on__gt=on, state=NightRun.State.DONE).order_by("-on").first()
-    if later:
-        report.skipped.append(f"The night of {later.on:%-d %B %Y} has been run: an earlier day is not evaluated after it.")
+    runs = NightRun.objects.filter(school=school, state=NightRun.State.DONE).aggregate(
+        latest=Max("on"), started=Max("started_at")
+    )
+    latest: dt.date | None = runs["latest"]
+    if latest and latest > on:
+        report.skipped.append(f"The night of {latest:%-d %B %Y} has been run: an earlier day is not evaluated after it.")
         return NightRun.State.DONE
     loaded = load_school(school, on)
     report.pupils = len(loaded.enrolled)
@@ -106,8 +109,8 @@ def _run(school: School, on: dt.date, now: dt.datetime, report: NightReport) -> 
     if missing := missing_register(loaded, on):
         report.skipped.append(missing)
         return NightRun.State.PUT_OFF
-    carried = carry_over_from_last_year(loaded, on=on, now=now)
-    report.withdrawn = hold_against_corrections(loaded, on=on, now=now)
+    carried = carry_over_from_last_year(loaded, latest=latest, on=on, now=now)
+    report.withdrawn = hold_against_corrections(loaded, since=runs["started"], on=on, now=now)
     if carried or report.withdrawn:
         loaded = load_school(school, on)
     store_figures(school=school, days=loaded.days, enrolled=loaded.enrolled, marks=loaded.register.marks, as_of=on)

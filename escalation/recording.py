@@ -56,6 +56,8 @@ class Recorder:
     def __init__(self, loaded: LoadedSchool, *, on: dt.date, now: dt.datetime) -> None:
         self.loaded, self.on, self.now = loaded, on, now
         self.done = Recorded()
+        self.events: list[Event] = []
+        self.letters: list[PlannedLetter] = []
 
     def write(self, decisions: Iterable[Decision]) -> Recorded:
         """Writes them all. At most fifteen statements, whatever the number of pupils; none for a kind that did not occur."""
@@ -63,12 +65,17 @@ class Recorder:
         for decision in decisions:
             by_kind.setdefault(decision.kind, []).append(decision)
         needing_case = [one for kind in ("stage", "recovery") for one in by_kind.get(kind, [])]
-        self._open_cases({self.loaded.enrolled[one.pupil].pupil_id for one in needing_case})
+        self._acting = [one.pupil for one in needing_case]
+        self._open_cases({self.loaded.enrolled[number].pupil_id for number in self._acting})
         self._periods(by_kind.get("period", []))
         self._stages(by_kind.get("stage", []))
         self._watch(by_kind.get("watch", []))
         self._recovery(by_kind.get("recovery", []))
         self._memory()
+        if self.letters:
+            PlannedLetter.objects.bulk_create(self.letters, ignore_conflicts=True)
+        if self.events:
+            Event.objects.bulk_create(self.events)
         return self.done
 
     def _open_cases(self, pupil_ids: set[int]) -> None:
@@ -77,8 +84,9 @@ class Recorder:
         if missing:
             school, year = self.loaded.school, self.loaded.year
             made = [Case(pupil_id=pupil_id, school=school, year=year, opened_on=self.on) for pupil_id in missing]
-            Case.objects.bulk_create(made, ignore_conflicts=True)
-            cases.update(Case.objects.filter(school=school, year=year, pupil__in=missing).values_list("pupil", "pk"))
+            key = ["pupil", "school", "year"]
+            Case.objects.bulk_create(made, update_conflicts=True, unique_fields=key, update_fields=["year"])
+            cases.update({case.pupil_id: case.pk for case in made})
 
     def _case(self, decision: Decision) -> int:
         return self.loaded.cases[self.loaded.enrolled[decision.pupil].pupil_id]
@@ -88,15 +96,16 @@ class Recorder:
         return StaffDirectory.of(self.loaded.school, self.on)
 
     @cached_property
-    def _placements(self) -> dict[int, Placement]:
-        """Of the whole school, by enrolment: read once and only when somebody has to act."""
+    def _placements(self) -> dict[int, tuple[int, str]]:
+        """Year group and form by enrolment, of those for whom somebody has to act."""
         current = Q(starts__lte=self.on) & (Q(ends__isnull=True) | Q(ends__gte=self.on))
-        found = Placement.objects.filter(current, enrolment__school=self.loaded.school)
-        return {placement.enrolment_id: placement for placement in found}
+        acting = [self.loaded.enrolled[number].enrolment_id for number in self._acting]
+        found = Placement.objects.filter(current, enrolment__in=acting).values_list("enrolment", "year_group", "form")
+        return {enrolment: (year_group, form) for enrolment, year_group, form in found}
 
     def _owner(self, role: str, decision: Decision) -> Any:
-        placement = self._placements.get(self.loaded.enrolled[decision.pupil].enrolment_id)
-        held = self._staff.who(role, placement.year_group if placement else None, placement.form if placement else "")
+        placed = self._placements.get(self.loaded.enrolled[decision.pupil].enrolment_id)
+        held = self._staff.who(role, *(placed or (None, "")))
         return held.user if held else None
 
     def _stages(self, decisions: list[Decision]) -> None:
@@ -107,8 +116,8 @@ class Recorder:
         StageRecord.objects.bulk_create([*passed, *records])
         pairs = list(zip(decisions, records, strict=True))
         Task.objects.bulk_create([task for decision, record in pairs for task in self._tasks(decision, record)])
-        PlannedLetter.objects.bulk_create([letter for decision, record in pairs for letter in self._letters(decision, record)])
-        Event.objects.bulk_create([self._event(record, " ".join(record.sentences)) for record in records])
+        self.letters += [letter for decision, record in pairs for letter in self._letters(decision, record)]
+        self.events += [self._event(record, " ".join(record.sentences)) for record in records]
         self.done.proposed = len(records)
 
     def _stage(self, stage_id: str) -> Stage:
@@ -198,13 +207,12 @@ class Recorder:
 
     def _recovery(self, decisions: list[Decision]) -> None:
         rules = {rule.id: rule for rule in self.loaded.ruleset.recovery}
-        letters, events = [], []
         for decision in decisions:
             rule, case = rules[decision.id], self._case(decision)
             why = " ".join(sentence(reason, f"“{rule.name}”") for reason in decision.because)
-            events.append(Event(case_id=case, kind="recovery", on=self.on, at=self.now, text=f"{rule.name}. {why}".strip()))
+            self.events.append(Event(case_id=case, kind="recovery", on=self.on, at=self.now, text=f"{rule.name}. {why}".strip()))
             if rule.letter:
-                letters.append(
+                self.letters.append(
                     PlannedLetter(
                         case_id=case,
                         version=self.loaded.version,
@@ -214,9 +222,6 @@ class Recorder:
                         approves=rule.who,
                     )
                 )
-        if events:
-            Event.objects.bulk_create(events)
-            PlannedLetter.objects.bulk_create(letters, ignore_conflicts=True)
 
     def _periods(self, decisions: list[Decision]) -> None:
         """Outcomes of periods that ended, and the ones that follow at once; a chain that ended in one go is walked in order."""
@@ -237,7 +242,7 @@ class Recorder:
                 following.append(follower)
         Period.objects.bulk_update(stored.values(), ["outcome", "possible", "attended"])
         Period.objects.bulk_create(following, ignore_conflicts=True)
-        Event.objects.bulk_create([self._period_event(known[key]) for key in keys])
+        self.events += [self._period_event(known[key]) for key in keys]
         self.done.periods_ended = len(keys)
 
     def _period_event(self, period: Period) -> Event:

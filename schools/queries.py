@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable
 
-from django.db.models import Q
+from django.db.models import Q, Value
 
 from schools.models import ClosedDay, HalfTerm, Placement, School
 from schools.schooldays import SchoolDay, SchoolDays
@@ -17,15 +17,17 @@ def year_label(start_year: int) -> str:
 
 
 def school_days(school: School, years: Iterable[int]) -> SchoolDays:
-    """The school days of the given academic years: weekdays inside half terms that are not closed days. Two statements."""
+    """The school days of the given academic years: weekdays inside half terms that are not closed days. One statement."""
     half_terms = HalfTerm.objects.filter(academic_year__school=school, academic_year__start_year__in=list(years))
-    closed = set(ClosedDay.objects.filter(school=school).values_list("date", flat=True))
+    spans = half_terms.order_by().values_list("starts", "ends", "name", "term", "academic_year__start_year")
+    closed_days = ClosedDay.objects.filter(school=school).order_by().values_list("date", "date", Value(""), Value(""), Value(0))
+    rows = list(spans.union(closed_days, all=True))
+    closed = {starts for starts, _, name, _, _ in rows if not name}
     return SchoolDays(
-        SchoolDay(
-            date=date, half_term=half_term.name, term=half_term.term, academic_year=year_label(half_term.academic_year.start_year)
-        )
-        for half_term in half_terms.select_related("academic_year")
-        for date in _weekdays(half_term.starts, half_term.ends)
+        SchoolDay(date=date, half_term=name, term=term, academic_year=year_label(start_year))
+        for starts, ends, name, term, start_year in rows
+        if name
+        for date in _weekdays(starts, ends)
         if date not in closed
     )
 

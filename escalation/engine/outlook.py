@@ -100,13 +100,14 @@ def _stage_outlook(judge: Judge, ruleset: Ruleset, column: int, pupil: int, high
         done_on=dt.date.fromordinal(done) if done else None,
         reached=column <= highest,
         holds=bool(judge.as_it_stands(stage.condition, rows)[0]),
-        standings=tuple(_standing(judge, comparison, pupil) for comparison in comparisons),
+        standings=tuple(standing(judge, comparison, pupil) for comparison in comparisons),
         waits_for=tuple(need for need in stage.needs if not state.done[pupil, state.position[need]]),
         not_before=_gap_ends(judge, ruleset, pupil) if stage.waits_for_gap else None,
     )
 
 
-def _standing(judge: Judge, comparison: Comparison, pupil: int) -> Standing:
+def standing(judge: Judge, comparison: Comparison, pupil: int) -> Standing:
+    """One comparison for one pupil (a row of the register), as it stands on the judge's day."""
     rows = np.array([pupil])
     now = judge.figures(comparison, rows)
     if now.defined is not None and not now.defined[0]:
@@ -314,6 +315,7 @@ __all__ = [
     "best_possible",
     "explain",
     "next_stage",
+    "standing",
     "way_back",
     "what_brings_back",
 ]

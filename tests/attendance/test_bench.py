@@ -21,7 +21,7 @@ from tests.cast import NOW
 
 PUPILS = 100
 SIZES = (100, 400)
-STATEMENTS_A_NIGHT = 23
+STATEMENTS_A_NIGHT = 20
 """Of a night on which all that can happen does; lower it when the night needs fewer."""
 NIGHT_TO_FLOOR = 60
 """At this size, where what does not grow with the pupils weighs most; measured about 20."""
