@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from desk.views import acts, batches, decisions, form, home, imports, ladder, letters, nights, pupil, search, today
+from desk.views import acts, batches, decisions, form, home, imports, ladder, letters, nights, pupil, search, today, why
 
 app_name = "desk"
 
@@ -23,6 +23,7 @@ _cases: list[URLPattern] = [
     path("decisions/<int:letter_id>/edit/", decisions.edit, name="edit"),
     path("pupils/<int:pk>/", pupil.pupil, name="pupil"),
     path("pupils/<int:pk>/trend.svg", pupil.trend, name="trend"),
+    path("pupils/<int:pk>/why/", why.why, name="why"),
     path("pupils/<int:pk>/contact/", pupil.contact, name="contact"),
     path("pupils/<int:pk>/note/", pupil.note, name="note"),
     path("tasks/<int:pk>/record/", pupil.task, name="task"),

@@ -267,7 +267,7 @@ def ladder_page(school: School, ruleset: Ruleset, on: dt.date) -> LadderPage:
         watch=_rules(ruleset.watch, titles),
         recovery=_rules(ruleset.recovery, titles),
         national=_rules(national_rules().watch, titles),
-        parameters=tuple(map(_parameter, ruleset.parameters.values())),
+        parameters=tuple(map(parameter_in_words, ruleset.parameters.values())),
     )
 
 
@@ -283,7 +283,7 @@ def _rules(rules: Iterable[WatchRule], titles: dict[str, str]) -> tuple[RuleInWo
     return tuple(RuleInWords(rule, rule_in_words(rule), titles[rule.who]) for rule in rules)
 
 
-def _parameter(parameter: Parameter) -> ParameterInWords:
+def parameter_in_words(parameter: Parameter) -> ParameterInWords:
     value = parameter.value
     words = ("yes" if value else "no") if isinstance(value, bool) else f"{figure(value)} {parameter.unit}"
     return ParameterInWords(parameter.name.replace("_", " ").capitalize(), words, parameter.note, parameter.open)

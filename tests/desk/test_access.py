@@ -56,6 +56,7 @@ GET = {
     "edit": "403 200 403 200 403 200 200 404 404 404",
     "pupil": "200 200 200 200 200 200 200 404 404 404",
     "trend": "200 200 200 200 200 200 200 404 404 404",
+    "why": "200 200 200 200 200 200 200 404 404 404",
     "ladder": "200 200 200 200 200 200 200 200 200 200",
     "letters": "200 200 200 200 403 200 200 403 403 200",
     "letter": "200 200 200 200 200 200 200 404 404 404",
@@ -113,7 +114,7 @@ def numbers(cast: Cast) -> dict[str, dict[str, object]]:
     by_name: dict[str, dict[str, object]] = {"form": {"urn": "900001", "form": "7A"}, "file": {"name": "letters/none.pdf"}}
     by_name |= {name: {"urn": "900001"} for name in ("confirm-n-codes", "run-night", "make-batch")}
     by_name |= {name: {"enrolment": enrolment} for name in ("call", "conversation")}
-    by_name |= {name: {"pk": pupil} for name in ("pupil", "trend", "contact", "note")}
+    by_name |= {name: {"pk": pupil} for name in ("pupil", "trend", "why", "contact", "note")}
     by_name |= {name: {"letter_id": letter.pk} for name in ("hold", "decline", "edit")}
     by_name |= {name: {"number": batch.pk} for name in ("batch-pdf", "batch-posted")}
     by_name |= {name: {"number": task.pk} for name in ("hand-on", "task-done")}
