@@ -134,6 +134,7 @@ class _Maker:
     def __init__(self, school: SchoolPlan, year: int, rows: list[Row], today: dt.date) -> None:
         self.school, self.year, self.rows, self.today = school, year, rows, today
         self.days = school.days[year]
+        self.stop = self.days.first_on_or_after(today)
         self.rng = np.random.default_rng([SEED, int(school.urn), year])
         self.left = np.array([row.target for row in rows])
         self.possible = np.array([row.marks.count(FREE) for row in rows])
@@ -219,7 +220,7 @@ class _Maker:
 
     def _holidays(self) -> None:
         """Holidays in term time that were not granted (G): blocks beside the school's own holidays, the whole family at once."""
-        weights = np.where(self._near_holiday(), 4.0, 0.6)
+        weights = np.where(self._near_holiday(), 4.0, 0.6)[: self.stop]
         sums = np.cumsum(weights / weights.sum())
 
         def go(number: int) -> int:
@@ -301,7 +302,8 @@ class _Maker:
     def _family_days(self, family: int) -> list[int]:
         """Days on which the whole family falls ill, the same for each child in whatever school."""
         rng = np.random.default_rng([SEED, family, self.year])
-        return [int(value) for value in np.searchsorted(np.cumsum(self.weights) / self.weights.sum(), rng.random(6))]
+        sums = np.cumsum(self.weights[: self.stop])
+        return [int(value) for value in np.searchsorted(sums, rng.random(6) * sums[-1])]
 
     def _profile(self, row: Row) -> np.ndarray:
         """float[days]: how this pupil's year goes: steady, worse and worse, better from some week on, or one bad half term."""
@@ -332,9 +334,10 @@ class _Maker:
 
     def _put(self, row: Row, spell: Spell, start: int | None, sums: list[float]) -> None:
         left, tries = spell.sessions, 0
+        start = start if start is not None and row.first <= start <= row.last else None
         while left and tries < 20:
             day = row.first + min(bisect_right(sums, self.draw() * sums[-1]), len(sums) - 1) if start is None else start
-            day, start, tries = min(max(day, row.first), row.last), None, tries + 1
+            start, tries = None, tries + 1
             left -= self._fill(row, spell, day, left)
         for place in range(2 * row.first, 2 * row.last + 2):
             if left and row.marks[place] == FREE:
@@ -443,6 +446,6 @@ class _Maker:
         before = row.marks[2 * today - 2]
         if before in (ord("I"), NOT_YET) and self.draw() < 0.5:
             return before
-        if self.draw() < 0.8 * row.target / max(row.marks.count(AM) * 2, 1):
-            return NOT_YET if self.draw() < 0.45 else (ord("M") if self.draw() < 0.08 else ord("I"))
+        if self.draw() < 0.6 * row.target / (2 * (today - row.first)):
+            return NOT_YET if self.draw() < 0.3 else (ord("M") if self.draw() < 0.08 else ord("I"))
         return LATE if self.draw() < LATE_SHARE[self.school.phase] else AM

@@ -13,9 +13,11 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from attendance.grid import academic_year_of, slot
+from attendance.models import RegisterRow
 from demo.build import at
 from escalation.models import Task, WatchEntry
-from escalation.services import close_watch_entry, complete_task
+from escalation.services import close_watch_entry, complete_task, record_contact
 from letters.catalogue import wording_for
 from letters.models import Letter
 from letters.phrases import full_date, weekday_date
@@ -28,7 +30,7 @@ from letters.services import (
     mark_posted,
 )
 from letters.states import WAITING
-from schools.models import Parent, Placement, PupilParent, Role, School, StaffRole
+from schools.models import Parent, Placement, Pupil, PupilParent, Role, School, StaffRole
 from schools.rules import Refused
 from schools.schooldays import SchoolDays
 from schools.staff import StaffDirectory
@@ -264,6 +266,31 @@ class ScriptedStaff:
         if Letter.objects.filter(school=self.school, state=Letter.State.APPROVED, channel=Letter.Channel.PRINT).exists():
             batch = make_print_batch(school=self.school, now=at(on, 14), by=by, role=role)
             mark_posted(batch=batch, on=on, now=at(on, 15, 30), by=by, role=role)
+
+    # --- ringing round ----------------------------------------------------------------------------------------------------------------
+
+    def ring_round(self, on: dt.date) -> None:
+        """First-day calling: the officer rings about those without a reason; whom nobody reached is still N today."""
+        place = slot(on, "AM")
+        rows = RegisterRow.objects.filter(school=self.school, year=academic_year_of(on), enrolment__ends__isnull=True)
+        silent = [pupil for pupil, marks in rows.values_list("enrolment__pupil", "marks") if "N" in marks[place : place + 2]]
+        for pupil in Pupil.objects.filter(pk__in=silent):
+            parent, outcome = (
+                self.parents.get(pupil.pk),
+                ("no_answer", "left_message", "no_answer", "")[number(4, "ring", pupil.pk, on)],
+            )
+            if parent and outcome:
+                record_contact(
+                    pupil=pupil,
+                    school=self.school,
+                    kind="call",
+                    by=self.officer.user,
+                    role=Role.OFFICER,
+                    on=on,
+                    now=at(on, 9, number(50, "ring", pupil.pk)),
+                    outcome=outcome,
+                    parent=parent,
+                )
 
     # --- the watch list ---------------------------------------------------------------------------------------------------------------
 

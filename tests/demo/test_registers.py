@@ -217,3 +217,10 @@ def test_the_same_registers_come_out_each_time(pupils: list[PupilPlan], register
     assert [bytes(row.marks) for year in again for row in year.rows] == [
         bytes(row.marks) for year in registers for row in year.rows
     ]
+
+
+def test_no_single_day_gathers_what_did_not_fit_elsewhere(registers: list[SchoolYear]) -> None:
+    rates = by_day([each for each in registers if each.school.phase == "secondary"], lambda date: date.toordinal())
+    last = [rates[dt.date(2026, 6, day).toordinal()] for day in (8, 9, 10, 11, 12)]
+    assert max(last) < 1.6 * min(last)
+    assert max(rates.values()) < 0.2
