@@ -128,14 +128,26 @@ def document_html(title: str, letter: str, *, running: str, author: str, enclosu
 
 def html_to_pdf(document: str, *, files: Mapping[str, bytes] | None = None) -> bytes:
     """``document`` as a PDF that is PDF/UA-1 and PDF/A-2a; ``files`` are all that it may refer to."""
-    options = DEFAULT_OPTIONS | {"stylesheets": [_stylesheet()], "pdf_variant": "pdf/a-2a"}
-    page = HTML(string=document, base_url=_BASE_URL, url_fetcher=MemoryFetcher(files))
-    laid_out = page.render(font_config=_fonts(), **options)
+    laid_out = _laid_out(document, files)
     for nudge in range(_TRIES):
-        pdf: bytes = laid_out.write_pdf(finisher=partial(_finish, nudge=nudge), **options)
+        pdf: bytes = laid_out.write_pdf(finisher=partial(_finish, nudge=nudge), **_options())
         if _AMBIGUOUS_END not in pdf:
             break
     return pdf
+
+
+def pages_of(document: str) -> int:
+    """How many pages ``document`` takes."""
+    return len(_laid_out(document, None).pages)
+
+
+def _options() -> dict[str, object]:
+    return DEFAULT_OPTIONS | {"stylesheets": [_stylesheet()], "pdf_variant": "pdf/a-2a"}
+
+
+def _laid_out(document: str, files: Mapping[str, bytes] | None) -> Document:
+    page = HTML(string=document, base_url=_BASE_URL, url_fetcher=MemoryFetcher(files))
+    return page.render(font_config=_fonts(), **_options())
 
 
 def _finish(document: Document, pdf: pydyf.PDF, *, nudge: int) -> None:
