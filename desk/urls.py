@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from desk.views import acts, batches, decisions, form, home, imports, ladder, leaflet, letters, nights, pupil, search, today, why
+from desk.views import acts, batches, decisions, form, home, imports, ladder, leaflet, letters, nights, pupil, search, today, trials, why
 
 app_name = "desk"
 
@@ -61,4 +61,14 @@ _day: list[URLPattern] = [
     path("pupils/", search.pupils, name="pupils"),
 ]
 
-urlpatterns: list[URLPattern] = [*_first, *_day, *_registers, *_cases]
+_trials: list[URLPattern] = [
+    path("ladder/try/", trials.trials, name="trials"),
+    path("ladder/try/<str:urn>/ask/", trials.ask, name="trial-ask"),
+    path("ladder/try/<int:pk>/", trials.trial, name="trial"),
+    path("ladder/try/<int:pk>/progress/", trials.progress, name="trial-progress"),
+    path("ladder/try/<int:pk>/weeks.svg", trials.chart, name="trial-chart"),
+    path("ladder/try/<int:pk>/proposals.csv", trials.table, name="trial-table"),
+    path("ladder/try/<int:pk>/<int:number>.jsonl", trials.lines, name="trial-lines"),
+]
+
+urlpatterns: list[URLPattern] = [*_first, *_day, *_registers, *_cases, *_trials]

@@ -36,6 +36,8 @@ ACTS: dict[str, tuple[frozenset[str], str]] = {
                    "Night runs are shown to those who look after the register."),
     "run_night": (frozenset({Role.OFFICER, Role.ATTENDANCE_LEAD, Role.ADMINISTRATOR}),
                   "A night is started by hand by the attendance officer or an administrator."),
+    "try_ladder": (frozenset({Role.OFFICER, Role.ATTENDANCE_LEAD, Role.HEAD, Role.TRUST_LEAD}),
+                   "A ladder is tried on the register by those who lead attendance: ask the attendance lead or the head."),
 }  # fmt: skip
 """What may be done, by which roles, and the sentence that a person without them reads."""
 

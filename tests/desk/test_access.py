@@ -15,7 +15,9 @@ from django.urls import reverse
 
 from desk.urls import urlpatterns
 from escalation.adoption import adopt
+from escalation.engine.ruleset import load_ruleset
 from escalation.models import StageRecord, Task, WatchEntry
+from escalation.trials import Ladder, ask_for_trial, run_trial
 from letters.models import Letter, PrintBatch
 from schools.models import Role
 from tests.cast import NOW, TODAY, Cast, assemble
@@ -59,6 +61,12 @@ GET = {
     "why": "200 200 200 200 200 200 200 404 404 404",
     "ladder": "200 200 200 200 200 200 200 200 200 200",
     "leaflet": "200 200 200 200 200 200 200 200 200 404",
+    "trials": "200 403 403 200 403 200 200 403 403 200",
+    "trial": "200 403 403 200 403 200 200 403 403 404",
+    "trial-progress": "200 403 403 200 403 200 200 403 403 404",
+    "trial-chart": "200 403 403 200 403 200 200 403 403 404",
+    "trial-table": "200 403 403 200 403 200 200 403 403 404",
+    "trial-lines": "200 403 403 200 403 200 200 403 403 404",
     "letters": "200 200 200 200 403 200 200 403 403 200",
     "letter": "200 200 200 200 200 200 200 404 404 404",
     "file": "404 404 404 404 404 404 404 404 404 404",
@@ -73,6 +81,7 @@ POST = {
     "hand-on": "302 302 302 302 302 302 403 404 404 404",
     "task-done": "302 302 302 302 302 302 403 404 404 404",
     "import-commit": "302 403 403 302 403 403 403 403 302 302",
+    "trial-ask": "422 403 403 422 403 422 422 403 403 404",
     "run-night": "302 403 403 302 403 403 403 403 302 404",
     "make-batch": "302 403 403 302 403 403 403 403 403 404",
     "batch-posted": "302 403 403 302 403 403 403 403 403 404",
@@ -120,7 +129,18 @@ def numbers(cast: Cast) -> dict[str, dict[str, object]]:
     by_name |= {name: {"number": batch.pk} for name in ("batch-pdf", "batch-posted")}
     by_name |= {name: {"number": task.pk} for name in ("hand-on", "task-done")}
     by_name |= {"decline-stage": {"number": record.pk}, "close-watch": {"number": watch.pk}}
+    by_name |= {name: {"pk": tried(cast)} for name in ("trial", "trial-progress", "trial-chart", "trial-table")}
+    by_name |= {"trial-ask": {"urn": "900001"}, "trial-lines": {"pk": tried(cast), "number": 0}}
     return by_name | {"task": {"pk": task.pk}, "letter": {"pk": letter.pk}}
+
+
+def tried(cast: Cast) -> int:
+    """A trial that is done."""
+    ladder = Ladder("Tried", load_ruleset("vale").text, "vale")
+    day = {"starts": TODAY, "ends": TODAY, "act": "never", "by": cast.alice, "role": "officer", "now": NOW}
+    trial = ask_for_trial(school=cast.here, ladders=[ladder], **day)
+    assert run_trial(trial_id=trial.pk, clock=lambda: NOW)
+    return trial.pk
 
 
 def answers(client: Client, cast: Cast, name: str, kwargs: dict[str, object], method: str) -> str:
