@@ -121,7 +121,7 @@ def _put_stage(state: CaseState, number: int, record: StageFacts, day: dt.date |
 def _put_period(state: CaseState, number: int, period: PeriodFacts, day: dt.date | None) -> None:
     target = None if period.target is None else Fraction(period.target)
     state.begin_period(number, period.stage, period.starts_on, period.weeks, target)
-    if period.outcome and (day is None or period.ends_on < day):
+    if period.outcome and (day is None or period.ends_on <= day):
         state.end_period(number, period.stage, period.ends_on, period.outcome)
 
 

@@ -63,7 +63,8 @@ class Recorder:
         """Writes them all. At most fifteen statements, whatever the number of pupils; none for a kind that did not occur."""
         by_kind: dict[str, list[Decision]] = {}
         for decision in decisions:
-            by_kind.setdefault(decision.kind, []).append(decision)
+            if not self._seen_before(decision):
+                by_kind.setdefault(decision.kind, []).append(decision)
         needing_case = [one for kind in ("stage", "recovery") for one in by_kind.get(kind, [])]
         self._acting = [one.pupil for one in needing_case]
         self._open_cases({self.loaded.enrolled[number].pupil_id for number in self._acting})
@@ -77,6 +78,11 @@ class Recorder:
         if self.events:
             Event.objects.bulk_create(self.events)
         return self.done
+
+    def _seen_before(self, decision: Decision) -> bool:
+        """Whether an earlier run of this same day opened it already: then the memory that was read says so."""
+        facts = self.loaded.memories.get(self.loaded.enrolled[decision.pupil].enrolment_id, {})
+        return facts.get(f"{decision.kind}:{decision.id}", {}).get("opened_on") == self.on.isoformat()
 
     def _open_cases(self, pupil_ids: set[int]) -> None:
         cases = self.loaded.cases

@@ -41,14 +41,14 @@ def test_a_stage_with_a_letter_is_drafted_for_each_parent_who_may_be_written_to(
 
 def test_two_nights_in_a_row_draft_nothing_twice(cast: Cast) -> None:
     adopt(school=cast.here, key="federation", starts=dt.date(2025, 9, 1), by=None, now=NOW)
-    present(cast, imogen=away(cast, "2025-11-03", 4))
-    run(cast)
+    present(cast, imogen=away(cast, "2025-11-03", 4), theo=away(cast, "2025-11-07", 10))
+    assert run(cast).watched > 0
     counted = [model.objects.count() for model in (Case, StageRecord, Task, PlannedLetter, Letter, WatchEntry, Event)]
     again = run(cast, now=NOW + dt.timedelta(hours=1))
     assert (again.proposed, again.drafted, again.withdrawn, again.watched) == (0, 0, 0, 0)
     assert [model.objects.count() for model in (Case, StageRecord, Task, PlannedLetter, Letter, WatchEntry, Event)] == counted
     kept = NightRun.objects.get(school=cast.here, on=TODAY)
-    assert (kept.state, kept.proposed, kept.drafted) == ("done", 1, 2)
+    assert (kept.state, kept.proposed, kept.drafted) == ("done", 2, 3)
 
 
 def test_a_pupil_with_nobody_to_write_to_is_an_exception_never_silence(cast: Cast) -> None:
@@ -161,6 +161,9 @@ def test_a_period_begins_with_its_stage_ends_by_itself_and_is_followed(cast: Cas
     first, second = Period.objects.order_by("starts_on")
     assert (first.outcome, second.starts_on, second.outcome) == ("met", dt.date(2025, 10, 15), "")
     assert PlannedLetter.objects.filter(letter="praise").count() == 1
+    events = Event.objects.count()
+    run(cast, on=days_from(cast, "2025-10-14", 2)[1], now=NOW + dt.timedelta(minutes=1))
+    assert (Event.objects.count(), Period.objects.count()) == (events, 2), "the same night again adds nothing"
 
 
 @pytest.mark.parametrize("ruleset", ["federation", "coventry", "vale", "wigston", "goldington"])

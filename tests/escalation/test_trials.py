@@ -17,7 +17,7 @@ from attendance.grid import slot
 from attendance.models import RegisterRow
 from escalation import tasks, trials
 from escalation.adoption import adopt
-from escalation.comparing import Outcome, Proposal, PupilFacts, compare, group_rates, groups_of, writes_home
+from escalation.comparing import Outcome, Proposal, PupilFacts, compare, group_rates, groups_of, shared_stages, writes_home
 from escalation.engine.ruleset import SHIPPED, load_ruleset
 from escalation.models import LadderDraft, Trial
 from escalation.past_register import past_register
@@ -328,6 +328,17 @@ def test_the_first_letter_of_each_pupil_is_compared() -> None:
         name: [change.row for change in getattr(found, name)] for name in ("newly", "no_longer", "earlier", "later", "same_day")
     }
     assert named == {"newly": [4], "no_longer": [3], "earlier": [1], "later": [2], "same_day": [0]}
+
+
+def test_two_versions_of_a_ladder_are_compared_stage_by_stage() -> None:
+    before, after = (
+        outcome(("2025-10-01", 0, "1"), ("2025-11-01", 1, "2")),
+        outcome(("2025-10-01", 0, "1"), ("2025-11-08", 1, "2")),
+    )
+    assert [change.row for change in compare(before, after, "1").same_day] == [0]
+    assert [change.row for change in compare(before, after, "2").later] == [1]
+    assert [stage.id for stage in shared_stages(before, after)] == [stage.id for stage in load_ruleset("federation").stages]
+    assert shared_stages(before, outcome(key="vale")) == []
 
 
 def facts(number: int, **more: object) -> PupilFacts:
