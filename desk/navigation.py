@@ -44,6 +44,8 @@ BELONGS = {
     "desk:hold": "desk:decisions",
     "desk:decline": "desk:decisions",
     "desk:edit": "desk:decisions",
+    "desk:trials": "desk:ladder",
+    "desk:trial": "desk:ladder",
 }
 """Pages below one of the line."""
 

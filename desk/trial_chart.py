@@ -8,7 +8,7 @@ from html import escape
 from desk.charts import FONT, FOREST, INK, LINE, MUTED
 from desk.queries.trials import WeekRow
 
-WIDTH, ROW, BARS = 760.0, 96.0, 58.0
+WIDTH, ROW, BARS = 760.0, 108.0, 56.0
 FOOT = 20.0
 """Heights: of a ladder's row, of its highest bar, and of the line of months below all rows."""
 

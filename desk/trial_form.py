@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from django import forms
+from django.utils import timezone
 
 from escalation.models import LadderDraft
 from schools.queries import year_label
@@ -50,7 +51,7 @@ class TrialForm(forms.Form):
         super().__init__(*args, **kwargs)
         self.drafts = {f"draft-{draft.pk}": draft for draft in drafts}
         offered = [
-            (key, f"In force beside the draft of {draft.changed_at:%-d %B %Y} by {draft.by}")
+            (key, f"In force beside the draft of {timezone.localdate(draft.changed_at):%-d %B %Y} by {draft.by}")
             for key, draft in self.drafts.items()
         ]
         self.fields["what"].choices = [*offered, (SHIPPED, "In force beside the shipped ladders")]  # type: ignore[attr-defined]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import NamedTuple
 
 from escalation.engine.ruleset import Ruleset, Stage
@@ -33,7 +34,7 @@ class Outcome:
     watch: Mapping[str, int] = field(default_factory=dict)
     recovery: Mapping[str, int] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def workload(self) -> Workload:
         load = Workload(self.ruleset)
         for date, row, stage in self.proposals:
@@ -42,10 +43,13 @@ class Outcome:
 
     def first_letters(self) -> dict[int, Proposal]:
         """By row: the first stage that writes home."""
-        writing = {stage.id for stage in self.ruleset.stages if writes_home(stage)}
+        return self.first({stage.id for stage in self.ruleset.stages if writes_home(stage)})
+
+    def first(self, stages: Collection[str]) -> dict[int, Proposal]:
+        """By row: the first proposal of one of these stages."""
         first: dict[int, Proposal] = {}
         for proposal in self.proposals:
-            if proposal.stage in writing:
+            if proposal.stage in stages:
                 first.setdefault(proposal.row, proposal)
         return first
 
@@ -65,7 +69,7 @@ def writes_home(stage: Stage) -> bool:
 
 @dataclass(frozen=True)
 class Change:
-    """A pupil's first letter under two ladders; None: not written to at all."""
+    """What a pupil is proposed first under two ladders (a letter, or one stage); None: nothing."""
 
     row: int
     before: Proposal | None
@@ -74,7 +78,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Pupils by what another ladder would change about their first letter."""
+    """Pupils by what another ladder would change about their first letter, or about one stage."""
 
     newly: tuple[Change, ...]
     no_longer: tuple[Change, ...]
@@ -83,9 +87,9 @@ class Comparison:
     same_day: tuple[Change, ...]
 
 
-def compare(before: Outcome, after: Outcome) -> Comparison:
-    """``after`` against ``before``, pupil by pupil."""
-    old, new = before.first_letters(), after.first_letters()
+def compare(before: Outcome, after: Outcome, stage: str = "") -> Comparison:
+    """``after`` against ``before``, pupil by pupil: by the first letter, or by when ``stage`` is proposed."""
+    old, new = (before.first({stage}), after.first({stage})) if stage else (before.first_letters(), after.first_letters())
     changes = [Change(row, old.get(row), new.get(row)) for row in sorted(old.keys() | new.keys())]
 
     def where(belongs: Callable[[Change], bool]) -> tuple[Change, ...]:
@@ -98,6 +102,14 @@ def compare(before: Outcome, after: Outcome) -> Comparison:
         later=where(lambda change: _days_later(change) > 0),
         same_day=where(lambda change: bool(change.before and change.after) and not _days_later(change)),
     )
+
+
+def shared_stages(before: Outcome, after: Outcome) -> list[Stage]:
+    """The stages that two versions of one ladder have in common; none of two different ladders, whose numbers mean different things."""
+    if before.ruleset.key != after.ruleset.key:
+        return []
+    ids = {stage.id for stage in before.ruleset.stages}
+    return [stage for stage in after.ruleset.stages if stage.id in ids]
 
 
 def _days_later(change: Change) -> int:

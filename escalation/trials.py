@@ -15,12 +15,14 @@ import logging
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from functools import lru_cache
 from typing import Any, NamedTuple, cast
 
 import numpy as np
 from django.db import transaction
 from django.db.models import Q, QuerySet
+from django.utils import timezone
 
 from escalation.comparing import Outcome, Proposal, PupilFacts
 from escalation.engine.backtest import Act, as_json, backtest
@@ -77,7 +79,10 @@ def shipped_beside(school: School, on: dt.date) -> list[Ladder]:
 def draft_beside(draft: LadderDraft, on: dt.date) -> list[Ladder]:
     """The ladder in force, then the draft."""
     first = in_force(draft.school, on)
-    return [*([first] if first else []), Ladder(f"Draft of {draft.changed_at:%-d %B %Y}", draft.text, f"draft-{draft.pk}")]
+    return [
+        *([first] if first else []),
+        Ladder(f"Draft of {_day(timezone.localdate(draft.changed_at))}", draft.text, f"draft-{draft.pk}"),
+    ]
 
 
 @transaction.atomic
@@ -210,7 +215,7 @@ def _go_on(held: Claim, stop_at: dt.datetime | None) -> None:
         if stop_at and held.clock() >= stop_at and len(result["runs"]) < len(trial.ladders):
             held.release()
             return
-    result["pupils"] = [_as_stored(pupil) for pupil in _facts(trial, past)]
+    result["pupils"] = [asdict(pupil) for pupil in _facts(trial, past)]
     held.release(state=Trial.State.DONE, result=result, done_days=trial.all_days, finished_at=held.clock())
 
 
@@ -303,13 +308,14 @@ def _flags(trial: Trial) -> dict[int, tuple[str, ...]]:
     return {pupil: tuple(sorted(kinds)) for pupil, kinds in found.items()}
 
 
-def _as_stored(pupil: PupilFacts) -> list[object]:
-    return list(vars(pupil).values())
-
-
 def pupils_of(trial: Trial) -> list[PupilFacts]:
     """Row ``i`` of the outcomes is the pupil at ``i``."""
-    return [PupilFacts(*fields[:6], tuple(fields[6]), *fields[7:]) for fields in trial.result["pupils"]]
+    return [PupilFacts(**{**fields, "flags": tuple(fields["flags"])}) for fields in trial.result["pupils"]]
+
+
+@lru_cache(maxsize=32)
+def _parsed(text: str, label: str) -> Ruleset:
+    return parse_ruleset(text, source=label)
 
 
 def outcomes_of(trial: Trial) -> list[Outcome]:
@@ -318,7 +324,7 @@ def outcomes_of(trial: Trial) -> list[Outcome]:
     return [
         Outcome(
             label=ladder["label"],
-            ruleset=parse_ruleset(ladder["text"], source=ladder["label"]),
+            ruleset=_parsed(ladder["text"], ladder["label"]),
             proposals=[Proposal(from_text(date), row, stage) for date, row, stage in run["stages"]],
             watch=run["watch"],
             recovery=run["recovery"],

@@ -16,9 +16,20 @@ from django.http import Http404
 from attendance.models import RegisterRow
 from desk.queries.ladder import role_titles
 from desk.words import stage_label
-from escalation.comparing import Change, GroupRates, Outcome, Proposal, PupilFacts, compare, group_rates, groups_of
+from escalation.comparing import (
+    Change,
+    Comparison,
+    GroupRates,
+    Outcome,
+    Proposal,
+    PupilFacts,
+    compare,
+    group_rates,
+    groups_of,
+    shared_stages,
+)
 from escalation.engine.evaluate import watch_rules
-from escalation.engine.ruleset import national_rules
+from escalation.engine.ruleset import Stage, national_rules
 from escalation.models import LadderDraft, Trial
 from escalation.trials import lines_of, outcomes_of, pupils_of
 from schools.access import Scope
@@ -110,19 +121,37 @@ class ChangeList:
 
 
 @dataclass(frozen=True, slots=True)
+class StageChanges:
+    """How many pupils reach a stage that both versions have, under the second and not the first, the other way round, and when."""
+
+    id: str
+    label: str
+    newly: int
+    no_longer: int
+    earlier: int
+    later: int
+    same_day: int
+
+
+@dataclass(frozen=True, slots=True)
 class TrialPage:
-    """``lists`` set the ladder number ``beside`` against the first one; empty where only one was tried."""
+    """``lists`` set the ladder number ``beside`` against the first one; empty where only one was tried.
+
+    ``stages`` is filled for two versions of one ladder; ``stage`` is the one whose changes are listed, empty for the first letters.
+    """
 
     ladders: tuple[LadderFound, ...]
     weeks: tuple[WeekRow, ...]
     beside: int
     lists: tuple[ChangeList, ...]
     same_day: int
+    stages: tuple[StageChanges, ...]
+    stage: str
     pupils: int
 
 
-def trial_page(scope: Scope, trial: Trial, beside: int, on: dt.date) -> TrialPage:
-    """Everything about a trial that is done; two statements. ``beside``: the ladder whose changes are listed by name."""
+def trial_page(scope: Scope, trial: Trial, beside: int, stage: str, on: dt.date) -> TrialPage:
+    """Everything about a trial that is done; two statements. ``beside``, ``stage``: the ladder and stage whose changes are listed."""
     outcomes, pupils = outcomes_of(trial), pupils_of(trial)
     titles = role_titles(trial.school, on)
     groups = groups_of(pupils)
@@ -130,9 +159,20 @@ def trial_page(scope: Scope, trial: Trial, beside: int, on: dt.date) -> TrialPag
         _found(number, outcome, titles, group_rates(outcome, pupils, groups), trial) for number, outcome in enumerate(outcomes)
     )
     beside = beside if 0 < beside < len(outcomes) else min(1, len(outcomes) - 1)
-    lists, same_day = _lists(scope, outcomes, pupils, beside) if beside else ((), 0)
+    stages = _stages(outcomes[0], outcomes[beside]) if beside else ()
+    stage = stage if stage in {each.id for each in stages} else ""
+    lists, same_day = _lists(scope, compare(outcomes[0], outcomes[beside], stage), pupils) if beside else ((), 0)
     present = sum(bool(pupil.possible) for pupil in pupils)
-    return TrialPage(found, side_by_side(outcomes), beside, lists, same_day, present)
+    return TrialPage(found, side_by_side(outcomes), beside, lists, same_day, stages, stage, present)
+
+
+def _stages(before: Outcome, after: Outcome) -> tuple[StageChanges, ...]:
+    return tuple(_stage(stage, compare(before, after, stage.id)) for stage in shared_stages(before, after))
+
+
+def _stage(stage: Stage, found: Comparison) -> StageChanges:
+    counts = (found.newly, found.no_longer, found.earlier, found.later, found.same_day)
+    return StageChanges(stage.id, f"{stage_label(stage.id)}: {stage.name}", *map(len, counts))
 
 
 def _found(number: int, outcome: Outcome, titles: dict[str, str], groups: Sequence[GroupRates], trial: Trial) -> LadderFound:
@@ -187,18 +227,15 @@ def _rows(mondays: Sequence[dt.date], numbers: Sequence[Sequence[int]]) -> tuple
 
 
 LISTS = (
-    ("newly", "Newly written to"),
-    ("no_longer", "No longer written to"),
-    ("earlier", "Written to earlier"),
-    ("later", "Written to later"),
+    ("newly", "Newly"),
+    ("no_longer", "No longer"),
+    ("earlier", "Earlier"),
+    ("later", "Later"),
 )
 
 
-def _lists(
-    scope: Scope, outcomes: Sequence[Outcome], pupils: Sequence[PupilFacts], beside: int
-) -> tuple[tuple[ChangeList, ...], int]:
-    """Who is written to and who is not, against the first ladder; and for how many nothing changes. One statement."""
-    found = compare(outcomes[0], outcomes[beside])
+def _lists(scope: Scope, found: Comparison, pupils: Sequence[PupilFacts]) -> tuple[tuple[ChangeList, ...], int]:
+    """Who is reached and who is not, against the first ladder; and for how many nothing changes. One statement."""
     changed = {name: getattr(found, name) for name, _ in LISTS}
     wanted = {pupils[change.row].enrolment_id for changes in changed.values() for change in changes}
     seen = scope.enrolments.filter(pk__in=wanted).select_related("pupil")
@@ -208,12 +245,14 @@ def _lists(
 
 def _list(title: str, changes: Sequence[Change], pupils: Sequence[PupilFacts], people: dict[int, Pupil]) -> ChangeList:
     named = [_named(change, pupils[change.row], people) for change in changes]
-    seen = sorted(
-        (each for each in named if each.pupil), key=lambda each: (each.form, each.pupil.last_name, each.pupil.first_name)
-    )  # type: ignore[union-attr]
+    seen = sorted((each for each in named if each.pupil), key=_by_form_and_name)
     forms = sorted({each.form for each in seen})
     by_form = tuple((form, tuple(each for each in seen if each.form == form)) for form in forms)
     return ChangeList(title, len(changes), by_form, len(named) - len(seen))
+
+
+def _by_form_and_name(each: NamedChange) -> tuple[str, str, str]:
+    return (each.form, each.pupil.last_name, each.pupil.first_name) if each.pupil else ("", "", "")
 
 
 def _named(change: Change, facts: PupilFacts, people: dict[int, Pupil]) -> NamedChange:
@@ -222,7 +261,7 @@ def _named(change: Change, facts: PupilFacts, people: dict[int, Pupil]) -> Named
 
 def _first(proposal: Proposal | None) -> str:
     """ "Stage 3 on 17 October 2025"."""
-    return f"{stage_label(proposal.stage)} on {proposal.date:%-d %B %Y}" if proposal else "not written to"
+    return f"{stage_label(proposal.stage)} on {proposal.date:%-d %B %Y}" if proposal else "not at all"
 
 
 # Files

@@ -28,4 +28,5 @@ def ladder(request: StaffRequest) -> HttpResponse:
     except Refused as refused:
         return render(request, "desk/ladder.html", {"school": school, "schools": schools, "refused": str(refused)})
     context = {"page": ladder_page(school, ruleset, today()), "school": school, "schools": schools, "version": version}
+    context["may_try"] = not request.scope.refusal("try_ladder", school)
     return render(request, "desk/ladder.html", context)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import cast
 
 from django.contrib.auth.decorators import login_required
@@ -106,7 +107,8 @@ def trial(request: StaffRequest, pk: int) -> HttpResponse:
     if found.state != Trial.State.DONE:
         return render(request, "desk/trial_waiting.html", {"trial": found})
     beside = request.GET.get("beside", "")
-    page = trial_page(request.scope, found, int(beside) if beside.isdecimal() and len(beside) < 3 else 0, today())
+    number = int(beside) if beside.isdecimal() and len(beside) < 3 else 0
+    page = trial_page(request.scope, found, number, request.GET.get("stage", ""), today())
     return render(request, "desk/trial.html", {"trial": found, "page": page, "act": found.ladders[0]["act"]})
 
 
@@ -163,6 +165,6 @@ def _done(request: StaffRequest, pk: int) -> Trial:
     return found
 
 
-def _file(parts: object, content_type: str, name: str) -> StreamingHttpResponse:
+def _file(parts: Iterable[str], content_type: str, name: str) -> StreamingHttpResponse:
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     return StreamingHttpResponse(parts, content_type=content_type, headers=headers)

@@ -117,6 +117,18 @@ def test_the_answer_names_who_would_be_written_to(client: Client, cast: Cast, dr
     assert all(one.unnamed == 0 for one in page.lists)
 
 
+def test_a_new_threshold_shows_at_its_stage(client: Client, cast: Cast, draft: LadderDraft) -> None:
+    text = load_ruleset("federation").text
+    LadderDraft.objects.update(text=text.replace("first_talk: {value: 5,", "first_talk: {value: 9,"))
+    trial = done(client, cast, what=f"draft-{draft.pk}")
+    page = client.get(reverse("desk:trial", args=[trial.pk]), {"stage": "1"}).context["page"]
+    assert [each.id for each in page.stages] == [stage.id for stage in load_ruleset("federation").stages] and page.stage == "1"
+    assert (page.stages[0].no_longer, page.stages[0].later, page.stages[0].newly) == (2, 0, 0)  # letter 1 at 8 comes first
+    gone = next(one for one in page.lists if one.title == "No longer")
+    assert [each.pupil.first_name for _, pupils in gone.forms for each in pupils] == ["Imogen", "Theo"]
+    assert client.get(reverse("desk:trial", args=[trial.pk]), {"stage": "no such"}).context["page"].stage == ""
+
+
 def test_groups_too_small_are_shown_as_such(client: Client, cast: Cast) -> None:
     page = page_of(client, done(client, cast))
     assert "too few for a rate" in page and "fewer than 6" in page and "Year 8" in page
@@ -199,3 +211,9 @@ def test_few_statements_whatever_was_found(client: Client, cast: Cast) -> None:
     with CaptureQueriesContext(connection) as asked:
         client.get(reverse("desk:trials"))
     assert len(asked) <= 12
+
+
+def test_the_ladders_page_leads_here_for_who_may_try(client: Client, cast: Cast) -> None:
+    for user, offered in ((cast.staff[Role.HEAD], True), (cast.bob, False)):
+        client.force_login(user)
+        assert ("Try a change" in client.get(reverse("desk:ladder")).content.decode()) is offered

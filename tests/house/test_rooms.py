@@ -28,7 +28,10 @@ OWN: dict[str, set[str]] = {
         *{"certificate", "enclosing", "enclosures", "invitation"},
         *{"policies", "states", "night"},
     },
-    "desk": {"charts", "contact_form", "context_processors", "decision_forms", "errors", "navigation", "requests", "trial_chart", "trial_form", "words"},
+    "desk": {
+        *{"charts", "contact_form", "context_processors", "decision_forms", "errors", "navigation", "requests"},
+        *{"trial_chart", "trial_form", "words"},
+    },
     "demo": {
         "absence",
         "build",
