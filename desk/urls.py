@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from desk.views import acts, batches, decisions, form, home, imports, ladder, leaflet, letters, nights, pupil, search, today, trials, why
+from desk.views import acts, batches, contradictions, decisions, form, home, imports, ladder, leaflet, letters, nights, pupil, search, today, trials, why
 
 app_name = "desk"
 
@@ -28,6 +28,7 @@ _cases: list[URLPattern] = [
     path("pupils/<int:pk>/note/", pupil.note, name="note"),
     path("tasks/<int:pk>/record/", pupil.task, name="task"),
     path("ladder/", ladder.ladder, name="ladder"),
+    path("ladder/contradictions/", contradictions.contradictions, name="contradictions"),
     path("ladder/leaflet.pdf", leaflet.leaflet, name="leaflet"),
     path("letters/", letters.letters, name="letters"),
     path("letters/<int:pk>/", letters.letter, name="letter"),
