@@ -4,7 +4,24 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from desk.views import acts, batches, contradictions, decisions, form, home, imports, ladder, leaflet, letters, nights, pupil, search, today, trials, why
+from desk.views import (
+    acts,
+    batches,
+    contradictions,
+    decisions,
+    form,
+    home,
+    imports,
+    ladder,
+    leaflet,
+    letters,
+    nights,
+    pupil,
+    search,
+    today,
+    trials,
+    why,
+)
 
 app_name = "desk"
 

@@ -19,13 +19,13 @@ OWN: dict[str, set[str]] = {
     "escalation": {
         *{"engine", "adoption", "carry_over", "loading"},
         *{"recording", "actions", "corrections", "due", "night"},
-        *{"comparing", "past_register", "trials"},
+        *{"comparing", "contradictions", "past_register", "trials"},
         "bench",
     },
     "letters": {
         *{"facts", "fields", "phrases", "examples", "record"},
         *{"catalogue", "markup", "merge", "readability", "sheet", "pdf", "storage"},
-        *{"certificate", "enclosing", "enclosures", "invitation"},
+        *{"certificate", "enclosing", "enclosures", "invitation", "leaflet"},
         *{"policies", "states", "night"},
     },
     "desk": {
