@@ -46,6 +46,9 @@ BELONGS = {
     "desk:edit": "desk:decisions",
     "desk:trials": "desk:ladder",
     "desk:trial": "desk:ladder",
+    **dict.fromkeys(
+        (f"desk:rules{page}" for page in ("", "-history", "-new", "-draft", "-numbers", "-item", "-text", "-publish")), "desk:ladder"
+    ),
 }
 """Pages below one of the line."""
 

@@ -17,6 +17,7 @@ from desk.views import (
     letters,
     nights,
     pupil,
+    rules,
     search,
     today,
     trials,
@@ -89,4 +90,22 @@ _trials: list[URLPattern] = [
     path("ladder/try/<int:pk>/<int:number>.jsonl", trials.lines, name="trial-lines"),
 ]
 
-urlpatterns: list[URLPattern] = [*_first, *_day, *_registers, *_cases, *_trials]
+_rules: list[URLPattern] = [
+    path("rules/", rules.rules, name="rules"),
+    path("rules/history/", rules.rules_history, name="rules-history"),
+    path("rules/versions/<int:pk>.yaml", rules.version_file, name="rules-version"),
+    path("rules/<str:urn>/start/", rules.start, name="rules-start"),
+    path("rules/<str:urn>/new/", rules.new, name="rules-new"),
+    path("rules/drafts/<int:pk>/", rules.draft, name="rules-draft"),
+    path("rules/drafts/<int:pk>/about/", rules.about, name="rules-about"),
+    path("rules/drafts/<int:pk>/numbers/", rules.numbers, name="rules-numbers"),
+    path("rules/drafts/<int:pk>/part/", rules.part, name="rules-part"),
+    path("rules/drafts/<int:pk>/<str:part>/<int:number>/", rules.item, name="rules-item"),
+    path("rules/drafts/<int:pk>/text/", rules.text, name="rules-text"),
+    path("rules/drafts/<int:pk>.yaml", rules.draft_file, name="rules-file"),
+    path("rules/drafts/<int:pk>/review/", rules.review, name="rules-review"),
+    path("rules/drafts/<int:pk>/discard/", rules.discard, name="rules-discard"),
+    path("rules/drafts/<int:pk>/publish/", rules.publish, name="rules-publish"),
+]
+
+urlpatterns: list[URLPattern] = [*_first, *_day, *_registers, *_cases, *_trials, *_rules]

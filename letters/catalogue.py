@@ -154,11 +154,22 @@ def load_catalogue() -> dict[tuple[str, str], Wording]:
 def wording_for(ruleset: str, key: str) -> Wording:
     """The ruleset's letter, or the national one of that key. Raises ``WordingError`` naming the nearest key where there is neither."""
     catalogue = load_catalogue()
-    wording = catalogue.get((ruleset, key)) or catalogue.get(("national", key))
+    wording = catalogue.get((letters_of(ruleset), key)) or catalogue.get(("national", key))
     if wording is None:
-        known = [name for of, name in catalogue if of in (ruleset, "national")]
+        known = [name for of, name in catalogue if of in (letters_of(ruleset), "national")]
         raise WordingError([f"There is no letter {key!r} in the ladder {ruleset!r}.{_nearest(key, known)}"])
     return wording
+
+
+def letters_of(ruleset: str) -> str:
+    """Whose letters a ladder uses: a school's own ladder says it by the first word of its key ("coventry-oakfield": coventry's)."""
+    return ruleset if ruleset in RULESETS else ruleset.partition("-")[0]
+
+
+def has_wording(ruleset: str, key: str) -> bool:
+    """Whether a ladder of that key finds a wording for the letter."""
+    catalogue = load_catalogue()
+    return (letters_of(ruleset), key) in catalogue or ("national", key) in catalogue
 
 
 def parse_wording(text: str, *, ruleset: str, key: str, file: str) -> Wording:

@@ -38,6 +38,10 @@ ACTS: dict[str, tuple[frozenset[str], str]] = {
                   "A night is started by hand by the attendance officer or an administrator."),
     "try_ladder": (frozenset({Role.OFFICER, Role.ATTENDANCE_LEAD, Role.HEAD, Role.TRUST_LEAD}),
                    "A ladder is tried on the register by those who lead attendance: ask the attendance lead or the head."),
+    "edit_ladder": (frozenset({Role.ATTENDANCE_LEAD, Role.HEAD, Role.TRUST_LEAD, Role.ADMINISTRATOR}),
+                    "The ladder is changed by the attendance lead, the head, the trust's lead or an administrator."),
+    "review_ladder": (frozenset({Role.ATTENDANCE_LEAD, Role.HEAD, Role.TRUST_LEAD}),
+                      "A changed ladder is reviewed and published by the attendance lead, the head or the trust's lead."),
 }  # fmt: skip
 """What may be done, by which roles, and the sentence that a person without them reads."""
 

@@ -15,8 +15,9 @@ from django.urls import reverse
 
 from desk.urls import urlpatterns
 from escalation.adoption import adopt
+from escalation.drafts import begin_draft
 from escalation.engine.ruleset import load_ruleset
-from escalation.models import StageRecord, Task, WatchEntry
+from escalation.models import Adoption, StageRecord, Task, WatchEntry
 from escalation.trials import Ladder, ask_for_trial, run_trial
 from letters.models import Letter, PrintBatch
 from schools.models import Role
@@ -68,6 +69,16 @@ GET = {
     "trial-chart": "200 403 403 200 403 200 200 403 403 404",
     "trial-table": "200 403 403 200 403 200 200 403 403 404",
     "trial-lines": "200 403 403 200 403 200 200 403 403 404",
+    "rules": "403 403 403 200 403 200 200 403 200 403",
+    "rules-history": "200 200 200 200 200 200 200 200 200 200",
+    "rules-version": "200 200 200 200 200 200 200 200 200 404",
+    "rules-new": "403 403 403 200 403 200 200 403 200 404",
+    "rules-draft": "403 403 403 200 403 200 200 403 200 404",
+    "rules-numbers": "403 403 403 200 403 200 200 403 200 404",
+    "rules-item": "403 403 403 200 403 200 200 403 200 404",
+    "rules-text": "403 403 403 200 403 200 200 403 200 404",
+    "rules-file": "403 403 403 200 403 200 200 403 200 404",
+    "rules-publish": "403 403 403 302 403 302 302 403 403 404",
     "letters": "200 200 200 200 403 200 200 403 403 200",
     "letter": "200 200 200 200 200 200 200 404 404 404",
     "file": "404 404 404 404 404 404 404 404 404 404",
@@ -86,6 +97,11 @@ POST = {
     "run-night": "302 403 403 302 403 403 403 403 302 404",
     "make-batch": "302 403 403 302 403 403 403 403 403 404",
     "batch-posted": "302 403 403 302 403 403 403 403 403 404",
+    "rules-start": "403 403 403 302 403 302 302 403 302 404",
+    "rules-about": "403 403 403 302 403 302 302 403 302 404",
+    "rules-part": "403 403 403 302 403 302 302 403 302 404",
+    "rules-discard": "403 403 403 302 403 302 302 403 302 404",
+    "rules-review": "403 403 403 302 403 302 302 403 403 404",
     "approve": "404 404 404 404 404 404 404 404 404 404",
     "undo": "404 404 404 404 404 404 404 404 404 404",
     "contact": "400 400 400 400 400 400 403 404 404 404",
@@ -123,6 +139,11 @@ def numbers(cast: Cast) -> dict[str, dict[str, object]]:
     letter = Letter.objects.filter(case__pupil=pupil).latest("pk")
     batch = PrintBatch.objects.create(school=cast.here, made_by=cast.alice, made_at=NOW, pdf="batches/none.pdf")
     by_name: dict[str, dict[str, object]] = {"form": {"urn": "900001", "form": "7A"}, "file": {"name": "letters/none.pdf"}}
+    draft, version = drafted(cast), Adoption.objects.get(school=cast.here).version_id
+    by_name |= {"rules-start": {"urn": "900001"}, "rules-new": {"urn": "900001"}, "rules-version": {"pk": version}}
+    by_name |= {f"rules-{name}": {"pk": draft} for name in ("draft", "about", "numbers", "part", "text", "file")}
+    by_name |= {f"rules-{name}": {"pk": draft} for name in ("review", "discard", "publish")}
+    by_name |= {"rules-item": {"pk": draft, "part": "stages", "number": 0}}
     by_name |= {name: {"urn": "900001"} for name in ("confirm-n-codes", "run-night", "make-batch")}
     by_name |= {name: {"enrolment": enrolment} for name in ("call", "conversation")}
     by_name |= {name: {"pk": pupil} for name in ("pupil", "trend", "why", "contact", "note")}
@@ -142,6 +163,13 @@ def tried(cast: Cast) -> int:
     trial = ask_for_trial(school=cast.here, ladders=[ladder], **day)
     assert run_trial(trial_id=trial.pk, clock=lambda: NOW)
     return trial.pk
+
+
+def drafted(cast: Cast) -> int:
+    """A change of the ladder that is being written."""
+    lead = cast.staff[Role.ATTENDANCE_LEAD]
+    given = {"text": load_ruleset("federation").text, "based_on": None, "role": "attendance_lead", "now": NOW}
+    return begin_draft(school=cast.here, by=lead, **given).pk
 
 
 def answers(client: Client, cast: Cast, name: str, kwargs: dict[str, object], method: str) -> str:

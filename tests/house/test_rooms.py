@@ -21,6 +21,7 @@ OWN: dict[str, set[str]] = {
         *{"recording", "actions", "corrections", "due", "night"},
         *{"comparing", "contradictions", "past_register", "trials"},
         "bench",
+        *{"drafts", "differences", "foresight", "ruleset_text", "shapes"},
     },
     "letters": {
         *{"facts", "fields", "phrases", "examples", "record"},
@@ -30,6 +31,7 @@ OWN: dict[str, set[str]] = {
     },
     "desk": {
         *{"charts", "contact_form", "context_processors", "decision_forms", "errors", "navigation", "requests"},
+        *{"rule_forms", "wizard_form"},
         *{"trial_chart", "trial_form", "words"},
     },
     "demo": {
