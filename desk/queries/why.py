@@ -29,9 +29,11 @@ from escalation.engine.sentences import coded, figure, long_date, plural, span_o
 from escalation.engine.state import CaseState
 from escalation.engine.words import condition_in_words, rule_in_words, stage_in_words
 from escalation.loading import LoadedSchool, load_school
-from escalation.models import Adoption, RulesetVersion, WatchEntry
+from escalation.models import Adoption, RulesetVersion, StageRecord, WatchEntry
 from letters.phrases import percent
 from schools.models import Enrolment
+
+State = StageRecord.State
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,12 +261,26 @@ def _verdict(case: _Case, outlook: StageOutlook, column: int, proposed: int) -> 
         carried = bool(case.state.carried[0, column])
         return "Counted as done from last year" if carried else f"Done on {long_date(outlook.done_on)}"
     if case.state.taken[0, column]:
-        return "Proposed, passed over or declined before this date"
+        return _taken(case, outlook.stage.id)
     if outlook.reached:
         return "Passed over: a higher stage was reached before this date"
     if column == proposed:
         return "Proposed on this date"
     return "Its condition holds, but it is not proposed" if outlook.holds else "Not reached"
+
+
+def _taken(case: _Case, stage: str) -> str:
+    """What had become of a stage that was not done before the date, by its latest record."""
+    records = [record for record in case.loaded.stages if record.stage == stage and record.proposed_on < case.on]
+    if not records:
+        return "Passed over before this date"
+    latest = records[-1]
+    if latest.state == State.DECLINED:
+        again = f"; it may come again after {long_date(latest.ask_again_on)}" if latest.ask_again_on else ""
+        return f"Proposed on {long_date(latest.proposed_on)} and declined{again}"
+    if latest.state == State.PASSED_OVER:
+        return f"Passed over on {long_date(latest.proposed_on)}"
+    return f"Proposed on {long_date(latest.proposed_on)}, not done before this date"
 
 
 def _waits(case: _Case, outlook: StageOutlook, column: int, proposed: int) -> Iterator[str]:

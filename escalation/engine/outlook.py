@@ -177,14 +177,25 @@ def way_back(
     if found is None:
         return None
     sessions, by = found
-    return WayBack(stage, sessions, by, _brings_back(stage, sessions, by))
+    return WayBack(stage, sessions, by, _brings_back(stage, sessions, by, _year_after(register, pupil, day, sessions)))
 
 
-def _brings_back(stage: Stage, sessions: int, by: dt.date) -> str:
+def _year_after(register: Register, pupil: int, day: dt.date, sessions: int) -> tuple[int, int]:
+    """The year's attended and possible once ``sessions`` more are attended."""
+    moment = Moment(register.days, day)
+    words = register.words(moment.year_start, moment.stop, np.array([pupil]))
+    return int(field(words, "attended")[0]) + sessions, int(field(words, "possible")[0]) + sessions
+
+
+def _brings_back(stage: Stage, sessions: int, by: dt.date, year: tuple[int, int]) -> str:
+    """Names the figure only where it is reached: a stage may also end because attendance improved below it."""
     below = [
         leaf
         for leaf in leaves(stage.condition)
-        if isinstance(leaf, Comparison) and leaf.op == "below" and leaf.measure == "percent"
+        if isinstance(leaf, Comparison)
+        and leaf.op == "below"
+        and leaf.measure == "percent"
+        and 100 * year[0] >= leaf.limit * year[1]
     ]
     back = f": back at {figure(below[0].threshold)} %" if below else ""
     return f"{plural(sessions, 'session')} attended in a row, to {long_date(by)}{back}."
