@@ -15,7 +15,7 @@ import logging
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import lru_cache
 from typing import Any, NamedTuple, cast
 
@@ -27,7 +27,6 @@ from django.utils import timezone
 from escalation.comparing import Outcome, Proposal, PupilFacts
 from escalation.engine.backtest import Act, as_json, backtest
 from escalation.engine.evaluate import Decision
-from escalation.engine.register import Register
 from escalation.engine.ruleset import SHIPPED, Ruleset, RulesetError, load_ruleset, parse_ruleset
 from escalation.models import LadderDraft, Trial
 from escalation.past_register import PastRegister, past_register, years_between
@@ -336,26 +335,3 @@ def outcomes_of(trial: Trial) -> list[Outcome]:
 def lines_of(trial: Trial, number: int) -> str:
     """The lines of the trial's ladder ``number``, exactly as the ``backtest`` command prints them."""
     return unpack(trial.result["runs"][number]["lines"])
-
-
-# The first day
-
-
-@dataclass(frozen=True)
-class FirstDay:
-    """How many of the pupils on roll a ladder would propose a stage for on its first day, cases beginning empty."""
-
-    on: dt.date | None
-    pupils: int
-    proposed: int
-
-
-def first_day_counts(register: Register, ruleset: Ruleset, on: dt.date) -> FirstDay:
-    """What would happen on ``on``, or the next school day after it; weekly stages speak only where that day ends its week."""
-    days = register.days
-    number = days.first_on_or_after(on)
-    if number == len(days):
-        return FirstDay(None, 0, 0)
-    day = days.dates[number]
-    stages = {decision.pupil for decision in backtest(ruleset, register, day, day, "never") if decision.kind == "stage"}
-    return FirstDay(day, len(register.evaluated(number)), len(stages))

@@ -21,7 +21,7 @@ from escalation.comparing import Outcome, Proposal, PupilFacts, compare, group_r
 from escalation.engine.ruleset import SHIPPED, load_ruleset
 from escalation.models import LadderDraft, Trial
 from escalation.past_register import past_register
-from escalation.trials import Ladder, ask_for_trial, claim, first_day_counts, lines_of, outcomes_of, pupils_of, run_trial
+from escalation.trials import Ladder, ask_for_trial, claim, lines_of, outcomes_of, pupils_of, run_trial
 from schools.models import AuditEntry, School
 from schools.queries import school_days
 from schools.rules import Refused
@@ -367,10 +367,3 @@ def test_a_rule_that_hits_a_group_beyond_its_absence_shows_and_small_groups_are_
     assert round(fsm.reached[number]) == 83 and (len(ladder.stages) == number + 1 or fsm.reached[number + 1] == 0)
     assert rates["EHC plan"].is_small and rates["EHC plan"].written is None and set(rates["EHC plan"].reached) == {None}
     assert rates["Everybody"].pupils == 23
-
-
-def test_the_first_day_is_counted_before_anything_is_adopted(cast: Cast) -> None:
-    past = past_register(cast.here, [2025])
-    found = first_day_counts(past.register, load_ruleset("federation"), dt.date(2025, 11, 8))
-    assert (found.on, found.pupils, found.proposed) == (dt.date(2025, 11, 10), 4, 2)
-    assert first_day_counts(past.register, load_ruleset("federation"), dt.date(2027, 1, 1)).on is None
