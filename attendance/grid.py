@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
+from functools import cache
 
 import numpy as np
 
@@ -29,6 +30,7 @@ def academic_year_of(date: dt.date) -> int:
     return year if (date - first_monday(year)).days < 7 * WEEKS else year + 1
 
 
+@cache
 def first_monday(year: int) -> dt.date:
     """The Monday of the week of 1 August of ``year``: the day of slot 0."""
     first = dt.date(year, 8, 1)
@@ -51,9 +53,9 @@ def session_of(year: int, number: int) -> tuple[dt.date, str]:
 
 def slots_of(days: SchoolDays) -> tuple[np.ndarray, np.ndarray]:
     """(int64[sessions] academic year, int64[sessions] slot) of every session of a calendar, in order."""
-    years = np.repeat(np.array([academic_year_of(date) for date in days.dates], dtype=np.int64), 2)
-    places = np.array([slot(date, session) for date in days.dates for session in SESSIONS], dtype=np.int64)
-    return years, places
+    mornings = np.array([slot(date, "AM") for date in days.dates], dtype=np.int64)
+    years = np.array([academic_year_of(date) for date in days.dates], dtype=np.int64)
+    return np.repeat(years, 2), (mornings[:, None] + np.arange(2)).reshape(-1)
 
 
 def as_grid(rows: Sequence[str]) -> np.ndarray:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
 from django.db.models import Q
 
 from attendance.models import Figures as StoredFigures
@@ -25,6 +26,7 @@ from letters.models import Letter
 from letters.states import LEFT
 from schools.models import Placement, PupilParent, Role, School, StaffRole
 from schools.queries import school_days
+from schools.schooldays import SchoolDays
 from schools.staff import StaffDirectory
 
 SIGNERS: dict[str, str] = {
@@ -150,14 +152,14 @@ class Record:
         return self._staff.who(role, year_group, form) or self._staff.who(planned.approves, year_group, form)
 
     @cached_property
-    def _days(self):  # type: ignore[no-untyped-def]
+    def _days(self) -> SchoolDays:
         return school_days(self.school, {letter.case.year for letter in self.planned})
 
     def _year_figures(self, stored: StoredFigures | None) -> Figures:
         if stored is None:
             return Figures(self.on, self.on, possible=0, attended=0)
         number = self._days.last_on_or_before(stored.as_of)
-        first = next(day for day in range(len(self._days)) if self._days.year[day] == self._days.year[number])
+        first = int(np.searchsorted(self._days.year, self._days.year[number]))
         starts = max(self._days.dates[first], stored.row.enrolment.starts)
         return Figures(
             starts,
@@ -174,7 +176,7 @@ class Record:
         if stored is None:
             return None
         number = self._days.last_on_or_before(stored.as_of)
-        first = next(day for day in range(len(self._days)) if self._days.half_term[day] == self._days.half_term[number])
+        first = int(np.searchsorted(self._days.half_term, self._days.half_term[number]))
         return Figures(
             max(self._days.dates[first], stored.row.enrolment.starts),
             stored.as_of,
