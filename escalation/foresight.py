@@ -17,7 +17,7 @@ from schools.models import School
 
 SCHOOL_DAYS = 30
 """How far it looks back."""
-ALMOST_ALL = 0.5
+ALMOST_ALL = 0.75
 """Share of the pupils proposed on one day from which a ladder counts as proposing (almost) everything at once."""
 
 

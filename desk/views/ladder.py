@@ -26,7 +26,9 @@ def ladder(request: StaffRequest) -> HttpResponse:
     try:
         version, ruleset = adopted(school, today())
     except Refused as refused:
-        return render(request, "desk/ladder.html", {"school": school, "schools": schools, "refused": str(refused)})
+        context = {"school": school, "schools": schools, "refused": str(refused)}
+        return render(request, "desk/ladder.html", context | {"may_change": not request.scope.refusal("edit_ladder", school)})
     context = {"page": ladder_page(school, ruleset, today()), "school": school, "schools": schools, "version": version}
     context["may_try"] = not request.scope.refusal("try_ladder", school)
+    context["may_change"] = not request.scope.refusal("edit_ladder", school)
     return render(request, "desk/ladder.html", context)
