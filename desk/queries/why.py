@@ -157,7 +157,7 @@ def why_page(enrolment: Enrolment, on: dt.date) -> WhyPage:
         counted=tuple(case.groups.values()),
         uncounted=tuple(_uncounted(case)),
         parameters=tuple(map(parameter_in_words, loaded.ruleset.parameters.values())),
-        **_what_comes(case),
+        **_what_comes(case, outlooks),
     )
 
 
@@ -213,17 +213,25 @@ def _year_so_far(case: _Case) -> str:
     return f"{attended} of {possible} possible sessions attended ({percent(attended, possible)}), {missed} missed."
 
 
-def _what_comes(case: _Case) -> dict[str, str]:
+def _what_comes(case: _Case, outlooks: Sequence[StageOutlook]) -> dict[str, str]:
     """What would be reached next and when at the earliest, what brings the pupil back, and the best figure still possible."""
     following, best = next_stage(*case.asked), best_possible(case.loaded.register, 0, case.on)
     return {
         "best": percent(*best) if best else "",
-        "next_words": f"{following.sentence}{_earliest(following.on)}" if following else _NOTHING_NEXT,
+        "next_words": f"{following.sentence}{_earliest(following.on)}" if following else _nothing_next(outlooks),
         "back_words": what_brings_back(*case.asked),
     }
 
 
-_NOTHING_NEXT = "No stage would be proposed within the next thirty school days by the register alone."
+def _nothing_next(outlooks: Sequence[StageOutlook]) -> str:
+    """Why no number of missed sessions takes the pupil on."""
+    above = next((outlook for outlook in outlooks if not outlook.reached), None)
+    if above is None:
+        return "The last stage of the ladder was reached."
+    if above.waits_for:
+        needs = " and ".join(stage_label(need).lower() for need in above.waits_for)
+        return f"{stage_label(above.stage.id)} comes only once {needs} is done."
+    return "No stage would be proposed within the next thirty school days by the register alone."
 
 
 def _earliest(on: dt.date) -> str:

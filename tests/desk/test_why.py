@@ -191,3 +191,12 @@ def test_the_pupils_page_leads_there(client: Client, cast: Cast) -> None:
     client.force_login(cast.alice)
     page = client.get(reverse("desk:pupil", args=[cast.imogen.enrolment.pupil_id])).content.decode()
     assert reverse("desk:why", args=[cast.imogen.enrolment.pupil_id]) in page
+
+
+def test_what_waits_for_a_stage_that_is_not_done_says_so(client: Client, cast: Cast) -> None:
+    StageRecord.objects.filter(case__pupil=cast.theo.enrolment.pupil, stage="3").update(
+        stage="4", proposed_on=dt.date(2025, 11, 19)
+    )
+    page = shown(client, cast, cast.theo)
+    assert stage(page, "4").verdict == "Proposed on Wednesday 19 November, not done before this date"
+    assert page.next_words == "Stage 5 comes only once stage 4 is done."
