@@ -231,7 +231,7 @@ class PartForm:
             yield "may_be_passed_over", "May be passed over", "select", passed
             yield "waits_for_gap", "Waits for the gap after another stage", "check"
             yield "begins_period", "Begins a plan or period of (weeks)", "text", (), "A number, the name of one, or empty"
-            yield "period_is", "It is a", "select", PERIODS[1:] if self.item.get("period_is") else PERIODS[:1] + PERIODS[2:]
+            yield "period_is", "It is a", "select", PERIODS[1:] if self.item.get("period_is") else [PERIODS[0], *PERIODS[2:]]
             return
         yield "who", "Who sees to it", "select", ROLES
         yield "reopens", "Can open again", "select", self._reopens()
@@ -331,6 +331,7 @@ def _is_below(place: Place, name: str) -> bool:
 
 
 def _look(item: Any, place: Place) -> Any:
+    step: Any
     for step in place:
         if not (isinstance(item, dict) and step in item) and not (
             isinstance(item, list) and isinstance(step, int) and step < len(item)

@@ -194,7 +194,9 @@ def _paired(old: Condition, new: Condition) -> Iterator[tuple[Comparison, Compar
 
 def _cadences(condition: Condition) -> str:
     weekly = {leaf.weekly for leaf in all_leaves(condition)}
-    return {(True,): "weekly", (False,): "daily"}.get(tuple(weekly), "partly weekly, partly daily")
+    if len(weekly) > 1:
+        return "partly weekly, partly daily"
+    return "weekly" if weekly == {True} else "daily"
 
 
 def _rules(what: str, old: Sequence[WatchRule], new: Sequence[WatchRule], since: str) -> Iterator[str]:
@@ -257,7 +259,8 @@ def _parameters(old: Ruleset, new: Ruleset, since: str) -> Iterator[str]:
 
 
 def _comparisons(ruleset: Ruleset) -> Iterator[Comparison]:
-    for part in (*ruleset.stages, *ruleset.watch, *ruleset.recovery):
+    parts: list[Stage | WatchRule] = [*ruleset.stages, *ruleset.watch, *ruleset.recovery]
+    for part in parts:
         yield from (leaf for leaf in all_leaves(part.condition) if isinstance(leaf, Comparison))
 
 

@@ -13,7 +13,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from escalation.adoption import store_version
-from escalation.engine.ruleset import Fault, Ruleset
+from escalation.engine.ruleset import Fault, Ruleset, Stage, WatchRule
 from escalation.engine.source import LONGEST_FILE, Place
 from escalation.foresight import Forecast, forecast
 from escalation.models import Adoption, LadderDraft, NightRun, RulesetVersion
@@ -119,7 +119,11 @@ LONGEST_NAME = 120
 
 
 def _length_faults(ruleset: Ruleset) -> list[Fault]:
-    parts = {"stages": ruleset.stages, "watch": ruleset.watch, "recovery": ruleset.recovery}
+    parts: dict[str, tuple[Stage | WatchRule, ...]] = {
+        "stages": ruleset.stages,
+        "watch": ruleset.watch,
+        "recovery": ruleset.recovery,
+    }
     named: list[tuple[Place, str]] = [
         ((part, number, "name"), item.name) for part, items in parts.items() for number, item in enumerate(items)
     ]

@@ -127,8 +127,8 @@ def _stage(number: int, stage: StageAnswer, answers: Answers) -> dict[str, objec
 
 
 def _when(number: int, shape: Shape) -> dict[str, object]:
-    sessions = {"measure": "missed", "window": "year", "at_least": f"stage_{number}_sessions"}
-    percent = {"measure": "percent", "window": "year", "below": f"stage_{number}_below"}
+    sessions: dict[str, object] = {"measure": "missed", "window": "year", "at_least": f"stage_{number}_sessions"}
+    percent: dict[str, object] = {"measure": "percent", "window": "year", "below": f"stage_{number}_below"}
     if shape == "both":
         return {"any": [sessions, percent]}
     return sessions if shape == "counts" else percent

@@ -292,7 +292,7 @@ def _beginning(data: CommentedMap, part_key: str) -> dict[str, object]:
     return new_stage(stage_id, str(bands[-1]) if bands else "first-help")
 
 
-def _maps_of(data: CommentedMap, key: str) -> list[CommentedMap]:
+def _maps_of(data: CommentedMap, key: str) -> list[dict[str, Any]]:
     listed = data.get(key)
     return [item for item in listed if isinstance(item, dict)] if isinstance(listed, list) else []
 
