@@ -47,7 +47,8 @@ BELONGS = {
     "desk:trials": "desk:ladder",
     "desk:trial": "desk:ladder",
     **dict.fromkeys(
-        (f"desk:rules{page}" for page in ("", "-history", "-new", "-draft", "-numbers", "-item", "-text", "-publish")), "desk:ladder"
+        (f"desk:rules{page}" for page in ("", "-history", "-new", "-draft", "-numbers", "-item", "-text", "-publish")),
+        "desk:ladder",
     ),
 }
 """Pages below one of the line."""
