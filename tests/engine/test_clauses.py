@@ -1,7 +1,7 @@
 """The five ladders and the national rules beside their sources: a line for each stage and rule, with its number, actor and letter.
 
-``clauses.csv`` was written from the policies. What it says of numbers, actors and letters must be what the ruleset says; where the
-policies themselves are at hand, each line's phrase must stand in the policy's text.
+Each line of ``clauses.csv`` was read against its policy; its numbers, actors and letters were taken from the rulesets then, so they guard
+against drift. Where the policies themselves are at hand, each line's phrase must stand in the policy's text.
 """
 
 from __future__ import annotations
