@@ -70,9 +70,10 @@ def at(date: dt.date, hour: int, minute: int = 0) -> dt.datetime:
     return dt.datetime(date.year, date.month, date.day, hour, minute, tzinfo=LONDON)
 
 
-def build(today: dt.date) -> Built:
-    """Groups, schools, calendars, staff, pupils, parents, rulesets and registers up to the morning of ``today``."""
-    plans, built = read_groups(), Built()
+def build(today: dt.date, only: str = "") -> Built:
+    """Groups, schools, calendars, staff, pupils, parents, rulesets and registers up to the morning of ``today``; with ``only``, those of
+    the group under that ladder."""
+    plans, built = [plan for plan in read_groups() if only in ("", plan.ruleset)], Built()
     pupils: list[PupilPlan] = []
     for plan in plans:
         group = _group(plan, built)

@@ -80,9 +80,17 @@ class Recorder:
         return self.done
 
     def _seen_before(self, decision: Decision) -> bool:
-        """Whether an earlier run of this same day opened it already: then the memory that was read says so."""
+        """Whether an earlier run of this same day decided it already. At most one stage is proposed for a pupil in one evaluation, so a
+        second run of the day proposes none to whom the first did; an entry that was opened stands in the memory that was read."""
+        if decision.kind == "stage":
+            return self.loaded.enrolled[decision.pupil].pupil_id in self._proposed_today
         facts = self.loaded.memories.get(self.loaded.enrolled[decision.pupil].enrolment_id, {})
         return facts.get(f"{decision.kind}:{decision.id}", {}).get("opened_on") == self.on.isoformat()
+
+    @cached_property
+    def _proposed_today(self) -> set[int]:
+        apart = (StageRecord.State.WITHDRAWN, StageRecord.State.CARRIED_OVER)
+        return {record.pupil_id for record in self.loaded.stages if record.proposed_on == self.on and record.state not in apart}
 
     def _open_cases(self, pupil_ids: set[int]) -> None:
         cases = self.loaded.cases

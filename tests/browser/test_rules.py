@@ -17,22 +17,25 @@ from escalation.models import LadderDraft
 from escalation.queries import adopted
 from schools.models import Role
 from tests.cast import NOW, TODAY, Cast, assemble
-from tests.stories import away, present
+from tests.stories import away, present, run
 
 pytestmark = pytest.mark.django_db(transaction=True)
 SignIn = Callable[..., Page]
+NEXT_DAY = dt.date(2025, 11, 21)
 
 
 @pytest.fixture
 def cast(settings) -> Cast:
     settings.HANDRAIL_TODAY = TODAY
+    settings.REDIS_URL = ""  # as in the demo: whoever looks at a trial moves it on
     made = assemble()
     adopt(school=made.here, key="federation", starts=dt.date(2025, 9, 1), by=None, now=NOW)
-    present(made, imogen=away(made, "2025-11-03", 4))
+    present(made, until=NEXT_DAY, imogen=away(made, "2025-11-03", 4), theo=away(made, "2025-11-03", 3))
     return made
 
 
-def test_a_threshold_is_changed_reviewed_and_published(cast: Cast, signed_in: SignIn, live_server: LiveServer) -> None:
+def test_a_threshold_is_changed_tried_reviewed_and_published(cast: Cast, signed_in: SignIn, live_server: LiveServer) -> None:
+    run(cast)
     page = signed_in(cast.staff[Role.ATTENDANCE_LEAD])
     page.goto(f"{live_server.url}/rules/")
     page.get_by_role("button", name="Change the ladder in force").click()
@@ -49,6 +52,14 @@ def test_a_threshold_is_changed_reviewed_and_published(cast: Cast, signed_in: Si
     page.get_by_role("button", name="Remove row 3").click()
     expect(page.get_by_role("group", name="Row 3")).not_to_be_visible()
 
+    page.get_by_role("link", name="Draft", exact=False).first.click()
+    page.get_by_role("link", name="whom it would have reached, week by week").click()
+    page.get_by_role("button", name="Try it").click()
+    expect(page.get_by_role("heading", name="Who would be written to, and who would not")).to_be_visible(timeout=20_000)
+    page.get_by_role("link", name="Stage 3: Letter 1: support").click()
+    page.get_by_text("Newly reached: 1 pupil").click()
+    expect(page.get_by_role("link", name=cast.theo.enrolment.pupil.name)).to_be_visible()
+
     page = signed_in(cast.staff[Role.HEAD])
     draft = LadderDraft.objects.get()
     page.goto(f"{live_server.url}/rules/drafts/{draft.pk}/")
@@ -61,6 +72,12 @@ def test_a_threshold_is_changed_reviewed_and_published(cast: Cast, signed_in: Si
     expect(page.get_by_text("from 21 November 2025 at 6.")).to_be_visible()
     assert adopted(cast.here, dt.date(2025, 11, 21))[1].parameters["support_half_term"].value == 6
     assert adopted(cast.here, TODAY)[1].parameters["support_half_term"].value == 8
+
+    assert run(cast, on=NEXT_DAY, now=NOW + dt.timedelta(days=1)).proposed == 1
+    page.goto(f"{live_server.url}/pupils/{cast.theo.enrolment.pupil_id}/")
+    expect(page.get_by_text("stage 3 begins at 6.").first).to_be_visible()
+    page.goto(f"{live_server.url}/pupils/{cast.imogen.enrolment.pupil_id}/")
+    expect(page.get_by_text("stage 3 begins at 8.").first).to_be_visible()
 
 
 PAGES = ("rules/", "rules/history/", "rules/900001/new/?shape=both&count=3&name=Ours&letters_of=coventry", "rules/drafts/{draft}/",

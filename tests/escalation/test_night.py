@@ -51,6 +51,20 @@ def test_two_nights_in_a_row_draft_nothing_twice(cast: Cast) -> None:
     assert (kept.state, kept.proposed, kept.drafted) == ("done", 2, 3)
 
 
+def test_a_second_run_of_a_day_does_not_go_on_to_the_next_stage(cast: Cast) -> None:
+    """Below 90 % the clinic and stage 3 both hold: one is proposed in an evaluation, and running the night again is no second one."""
+    adopt(school=cast.here, key="wigston", starts=dt.date(2025, 9, 1), by=None, now=NOW)
+    friday = dt.date(2025, 11, 21)
+    present(cast, until=friday, imogen=away(cast, "2025-09-08", 12, "I"))
+    for day in (dt.date(2025, 9, 26), dt.date(2025, 10, 3), dt.date(2025, 10, 10)):
+        run(cast, on=day)
+        for record in StageRecord.objects.filter(state="proposed"):
+            services.mark_stage_done(record=record, on=day, by=cast.staff["head"], role="head", now=NOW)
+    for minutes, proposed in ((0, 1), (1, 0), (2, 0)):
+        assert run(cast, on=friday, now=NOW + dt.timedelta(minutes=minutes)).proposed == proposed
+    assert set(StageRecord.objects.filter(state="proposed").values_list("stage", flat=True)) == {"clinic"}
+
+
 def test_a_pupil_with_nobody_to_write_to_is_an_exception_never_silence(cast: Cast) -> None:
     adopt(school=cast.here, key="federation", starts=dt.date(2025, 9, 1), by=None, now=NOW)
     present(cast, newcomer=away(cast, "2025-11-03", 4))

@@ -28,6 +28,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--again", action="store_true", help="Make it anew even if it is there.")
+        parser.add_argument("--only", default="", metavar="LADDER", help="Only the group under this ladder, while working on the demo.")
         parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="Processes to use, at most two.")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -35,7 +36,7 @@ class Command(BaseCommand):
         self.began = time.perf_counter()
         rows = None if options["again"] else found(today())
         if rows is None:
-            rows = self._make(options["jobs"])
+            rows = self._make(options["jobs"], options["only"])
         self._print(rows)
 
     def _refuse_where_it_is_not_ours(self) -> None:
@@ -46,7 +47,7 @@ class Command(BaseCommand):
                 f"This database holds schools that are not the demo's ({', '.join(names)}): set DATABASE_URL to a database of its own."
             )
 
-    def _make(self, jobs: int) -> list[TableRow]:
+    def _make(self, jobs: int, only: str) -> list[TableRow]:
         if Group.objects.exists():
             self._say("clearing what an earlier making left")
             call_command("flush", interactive=False, verbosity=0)
@@ -54,7 +55,7 @@ class Command(BaseCommand):
         settings.DEBUG = False  # or every statement of the year would be kept in the query log
         gc.set_threshold(*RARELY)
         with transaction.atomic():
-            built = build(today())
+            built = build(today(), only)
         self._say(f"{sum(built.marks.values()):,} marks of {len(built.enrolments):,} enrolments are in; the nights begin")
         reports = run_years(today=today(), jobs=jobs, say=self._say)
         with transaction.atomic():
