@@ -57,7 +57,7 @@ def test_a_threshold_is_changed_tried_reviewed_and_published(cast: Cast, signed_
     page.get_by_role("button", name="Try it").click()
     expect(page.get_by_role("heading", name="Who would be written to, and who would not")).to_be_visible(timeout=20_000)
     page.get_by_role("link", name="Stage 3: Letter 1: support").click()
-    page.get_by_text("Newly reached: 1 pupil").click()
+    page.get_by_text("Newly: 1 pupil").click()
     expect(page.get_by_role("link", name=cast.theo.enrolment.pupil.name)).to_be_visible()
 
     page = signed_in(cast.staff[Role.HEAD])
