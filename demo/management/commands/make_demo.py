@@ -28,7 +28,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--again", action="store_true", help="Make it anew even if it is there.")
-        parser.add_argument("--only", default="", metavar="LADDER", help="Only the group under this ladder, while working on the demo.")
+        parser.add_argument(
+            "--only", default="", metavar="LADDER", help="Only the group under this ladder, while working on the demo."
+        )
         parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="Processes to use, at most two.")
 
     def handle(self, *args: Any, **options: Any) -> None:
