@@ -37,7 +37,6 @@ class Recorded:
 
     proposed: int = 0
     watched: int = 0
-    periods_ended: int = 0
 
 
 def reason_json(reason: Reason) -> dict[str, Any]:
@@ -257,7 +256,6 @@ class Recorder:
         Period.objects.bulk_update(stored.values(), ["outcome", "possible", "attended"])
         Period.objects.bulk_create(following, ignore_conflicts=True)
         self.events += [self._period_event(known[key]) for key in keys]
-        self.done.periods_ended = len(keys)
 
     def _period_event(self, period: Period) -> Event:
         figure = f"{period.attended} of {period.possible} sessions attended" if period.possible else "no possible session"

@@ -18,7 +18,7 @@ from django.db import transaction
 from pypdf import PdfReader, PdfWriter
 
 from escalation.models import Event, PlannedLetter, StageRecord
-from escalation.services import cancel_what_waits, decline_stage, mark_stage_done
+from escalation.services import decline_stage, mark_stage_done
 from letters.enclosing import enclosures_of
 from letters.models import Letter, LetterEvent, PrintBatch
 from letters.pdf import MissingGlyphs, render_letter_pdf
@@ -89,7 +89,7 @@ def _letter(draft: Draft, *, now: dt.datetime, on: dt.date) -> Letter:
         ruleset=planned.version.key,
         wording=planned.letter,
         wording_version=draft.wording.version,
-        title=_title(draft),
+        title=draft.wording.key,  # the merged title is frozen at approval
         channel=channel,
         approves=planned.approves,
         drafted_on=on,
@@ -97,11 +97,6 @@ def _letter(draft: Draft, *, now: dt.datetime, on: dt.date) -> Letter:
         facts=facts_to_json(draft.facts),
         figures_on=draft.facts.year.end,
     )
-
-
-def _title(draft: Draft) -> str:
-    """For lists; it names no pupil, since a list shows the name beside it."""
-    return f"{draft.wording.key}"
 
 
 def withdraw_without_ground(*, now: dt.datetime, school: School | None = None) -> int:
@@ -262,7 +257,6 @@ def decline_letter(
     others = Letter.objects.filter(stage_record=record).exclude(state__in=[Letter.State.DECLINED, Letter.State.WITHDRAWN])
     if record and record.state in StageRecord.OPEN and not others.exists():
         decline_stage(record=record, by=by, role=role, reason=reason, ask_again_on=ask_again_on, now=now)
-        cancel_what_waits(record=record)
     return letter
 
 
