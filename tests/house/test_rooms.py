@@ -23,6 +23,8 @@ OWN: dict[str, set[str]] = {
         "bench",
         *{"drafts", "differences", "foresight", "ruleset_text", "shapes"},
     },
+    "casework": set(),
+    "messaging": set(),
     "letters": {
         *{"facts", "fields", "phrases", "examples", "record"},
         *{"catalogue", "markup", "merge", "readability", "sheet", "pdf", "storage"},
