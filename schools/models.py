@@ -71,6 +71,7 @@ class RegisterTime(models.Model):
     label = models.CharField(max_length=40, blank=True)
     opens = models.TimeField()
     closes = models.TimeField()
+    year_groups = models.JSONField(default=list, blank=True, help_text="For whom, where afternoons differ. Empty: all.")
 
     class Meta:
         ordering = ["school", "session", "opens"]
@@ -295,6 +296,40 @@ class PupilParent(models.Model):
         return bool(
             self.no_contact_from and self.no_contact_from <= on and (not self.no_contact_until or on <= self.no_contact_until)
         )
+
+
+class PeopleBatch(models.Model):
+    """A file of pupils and contacts that was read in: what it changed, and what stood there before, so that it can be undone."""
+
+    school = models.ForeignKey(School, on_delete=models.PROTECT, related_name="people_batches")
+    file_name = models.CharField(max_length=200)
+    sha256 = models.CharField(max_length=64)
+    format = models.CharField(
+        max_length=10,
+        choices=[
+            ("table", "Table"),
+            ("ctf", "Common transfer file"),
+            ("sims", "SIMS report"),
+            ("wonde", "Wonde"),
+            ("api", "API"),
+        ],
+    )
+    by = models.ForeignKey("schools.User", on_delete=models.PROTECT, null=True, related_name="+")
+    at = models.DateTimeField()
+    rows = models.PositiveIntegerField()
+    new = models.PositiveIntegerField()
+    changed = models.PositiveIntegerField()
+    unchanged = models.PositiveIntegerField()
+    refused = models.PositiveIntegerField()
+    leavers = models.PositiveIntegerField(default=0)
+    refusals = models.JSONField(default=list, help_text="[{row, reason}], the first thousand.")
+    before = models.JSONField(default=list, help_text="What the rows that were changed said before, to undo by.")
+    undone_at = models.DateTimeField(null=True)
+    undone_by = models.ForeignKey("schools.User", on_delete=models.PROTECT, null=True, related_name="+")
+
+    class Meta:
+        ordering = ["-at", "-id"]
+        indexes = [models.Index(fields=["school", "-at"], name="people_batch_by_school")]
 
 
 class UserManager(BaseUserManager["User"]):

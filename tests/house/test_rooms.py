@@ -14,7 +14,7 @@ ROOT = Path(settings.BASE_DIR)
 STANDARD = {"__init__", "apps", "models", "services", "queries", "views", "forms", "urls", "tasks", "api", "admin"}
 FOLDERS = {"migrations", "management", "templatetags"}
 OWN: dict[str, set[str]] = {
-    "schools": {"access", "ages", "audit", "clock", "middleware", "rules", "schooldays", "sign_in", "staff"},
+    "schools": {"access", "ages", "audit", "clock", "middleware", "rules", "schooldays", "secrets", "sign_in", "staff"},
     "attendance": {"bulk", "codes", "figures", "grid", "history", "imports"},
     "escalation": {
         *{"engine", "adoption", "carry_over", "loading"},
