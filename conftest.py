@@ -17,7 +17,7 @@ from pytest_django.live_server_helper import LiveServer
 # The browser's driver keeps an event loop in the test's own thread, where Django would otherwise refuse to touch the database.
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
 
-pytest_plugins = ["tests.services"]
+pytest_plugins = ["tests.services", "tests.bars"]
 
 CHROMIUM_FLAGS = [
     "--no-sandbox",  # Chromium refuses to start as root with it

@@ -165,7 +165,7 @@ def test_an_accepted_ruleset_never_raises_and_a_refused_one_names_its_faults(mad
 
 
 @pytest.mark.slow
-def test_ten_thousand_rulesets_of_which_a_fifth_are_accepted():
+def test_ten_thousand_rulesets_of_which_a_fifth_are_accepted(bar):
     accepted: list[bool] = []
 
     @IN_THE_TORTURE
@@ -176,6 +176,7 @@ def test_ten_thousand_rulesets_of_which_a_fifth_are_accepted():
     each()
     assert len(accepted) >= 10_000
     assert sum(accepted) >= len(accepted) / 5
+    bar(12, f"{len(accepted):,} rulesets, {sum(accepted):,} accepted and none of them raised, every refusal with its place")
 
 
 @pytest.mark.parametrize("key", SHIPPED)
