@@ -2,3 +2,11 @@
 
 A case, its tasks, its periods and its timeline are escalation's; what stands here belongs to a case or to a pupil at a school.
 """
+
+from casework.models.documents import Document as Document
+from casework.models.meetings import Attendee as Attendee
+from casework.models.meetings import Meeting as Meeting
+from casework.models.meetings import MeetingMove as MeetingMove
+from casework.models.meetings import MeetingSlot as MeetingSlot
+from casework.models.support import HomeVisit as HomeVisit
+from casework.models.support import SupportOffer as SupportOffer
