@@ -12,9 +12,9 @@ import csv
 import datetime as dt
 import io
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -22,7 +22,7 @@ import numpy as np
 from attendance.codes import CODES, NO_MARK, Code
 from attendance.grid import SESSIONS, SLOTS, academic_year_of, slot
 from schools import ages
-from schools.rules import Refused
+from schools.rules import FileRefused, Refusal
 from schools.schooldays import SchoolDays
 
 MAX_BYTES = 32 * 1024 * 1024
@@ -34,26 +34,13 @@ SHOWN_REFUSALS = 1000
 """So many are kept with their sentences; all are counted."""
 MAX_MINUTES_LATE = 600
 MAX_COMMENT = 200
+MAX_RAW_CODE = 10
+MAX_UNKNOWN_CODES = 50
 
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri")
 _CELLS = {f"{day}{session}".lower(): (number, session) for number, day in enumerate(WEEKDAYS) for session in SESSIONS}
 _ALIASES = {"studentid": "admissionno", "admissionnumber": "admissionno"}
 _LONG = ("date", "session", "code")
-
-
-class FileRefused(Refused):
-    """The whole file is refused and nothing of it is read in; ``refusals`` holds the rows' own reasons, where it came that far."""
-
-    def __init__(self, sentence: str, refusals: Sequence[Refusal] = ()) -> None:
-        super().__init__(sentence)
-        self.refusals = tuple(refusals)
-
-
-class Refusal(NamedTuple):
-    """A numbered sentence about a row of the file; the header is row 1."""
-
-    row: int
-    reason: str
 
 
 class OnRoll(NamedTuple):
@@ -71,6 +58,30 @@ class OnRoll(NamedTuple):
 class Detail(NamedTuple):
     minutes_late: int | None
     comment: str
+    raw_code: str = ""
+    """The MIS's own code, where it is not the national one."""
+
+
+NO_DETAIL = Detail(None, "")
+
+
+@dataclass(slots=True)
+class Entry:
+    """One mark as any format gives it, before it is checked: ``row`` is the number that a refusal names.
+
+    ``code`` is a national code, or the MIS's own, which the school's table of codes then translates; where a format gives both, the MIS's
+    own is ``raw_code``. An empty ``code`` (or "-") with an empty ``raw_code`` is no mark.
+    """
+
+    row: int
+    upn: str
+    admission_no: str
+    date: dt.date | str
+    session: str
+    code: str
+    raw_code: str = ""
+    minutes_late: str = ""
+    comment: str = ""
 
 
 @dataclass(frozen=True)
@@ -82,6 +93,8 @@ class Roll:
     by_admission_number: Mapping[str, Sequence[OnRoll]]
     days: SchoolDays
     closed: Mapping[dt.date, str]
+    raw_codes: Mapping[str, str] = field(default_factory=dict)
+    """The national code of each of the MIS's own, as the school said."""
 
 
 @dataclass
@@ -95,6 +108,8 @@ class Reading:
     refused: int = 0
     refusals: list[Refusal] = field(default_factory=list)
     notices: list[Refusal] = field(default_factory=list)
+    unknown_codes: Counter[str] = field(default_factory=Counter)
+    """Codes that are neither national nor in the school's table, and how many marks gave each."""
     latest_date: dt.date | None = None
 
     @property
@@ -128,12 +143,26 @@ def read(data: bytes, roll: Roll, file_format: str | None = None) -> Reading:
     records = _records(decoded(data))
     columns = _columns(next(records, []))
     shape = _shape(columns, file_format)
-    reader = _Reader(roll, columns, Reading(shape))
+    reader = _TableReader(roll, columns, Reading(shape))
     for row, fields in enumerate(records, start=2):
         if row > MAX_ROWS + 1:
             raise FileRefused(f"The file has more than {MAX_ROWS:,} rows: split it by term and import the parts.")
         if any(fields):
             reader.take(row, fields)
+    reader.settle()
+    return reader.reading
+
+
+def read_entries(entries: Iterable[Entry], roll: Roll, *, format: str, raw_codes: Mapping[str, str] | None = None) -> Reading:
+    """Checks the marks of a format that is not a table: the same refusals, notices and stored marks as from one.
+
+    ``raw_codes``: national code by the MIS's own; None: the roll's. FileRefused where everything is refused, as for ``read``.
+    """
+    reader = _Reader(roll if raw_codes is None else replace(roll, raw_codes=raw_codes), Reading(format))
+    for number, entry in enumerate(entries):
+        if number == MAX_ROWS:
+            raise FileRefused(f"There are more than {MAX_ROWS:,} marks: read them in by term.")
+        reader.take_entry(entry)
     reader.settle()
     return reader.reading
 
@@ -233,35 +262,26 @@ def shown(text: str) -> str:
 
 
 class _Reader:
-    """Takes the rows of one file, one after the other, into a ``Reading``."""
+    """Takes the marks of one file, one after the other, into a ``Reading``: the one checker in which every format ends."""
 
-    def __init__(self, roll: Roll, columns: Mapping[str, int], reading: Reading) -> None:
+    def __init__(self, roll: Roll, reading: Reading) -> None:
         self.roll = roll
-        self.columns = columns
-        self.width = 1 + max(columns.values())
         self.reading = reading
-        self.cells = [(columns[name], *place) for name, place in _CELLS.items() if name in columns]
         self.known: set[str] = set()
         self.unknown: set[str] = set()
         self._days: dict[dt.date, _Day] = {}
         self._dates: dict[str, dt.date] = {}
         self._noticed: dict[str, list[int]] = defaultdict(list)
 
-    def take(self, row: int, fields: list[str]) -> None:
-        """Reads a row, or refuses it. Of a week's row a cell may be refused and the others stand."""
+    def take_entry(self, entry: Entry) -> None:
+        """Enters a mark, or refuses it with its row."""
         self.reading.rows += 1
         try:
-            if len(fields) > self.width and any(fields[self.width :]):
-                raise _RowRefused(
-                    f"The row has {len(fields)} values but the header names {self.width} columns: check its commas."
-                )
-            fields += [""] * (self.width - len(fields))
-            if self.reading.format == "long":
-                self._long(row, fields)
-            else:
-                self._week(row, fields)
+            pupil = self._pupil(entry.upn, entry.admission_no)
+            date = self._date(entry.date, "date") if isinstance(entry.date, str) else entry.date
+            self._one(entry.row, pupil, date, entry.session, entry.code, entry.raw_code, entry.minutes_late, entry.comment)
         except _RowRefused as refused:
-            self.reading.refuse(row, str(refused))
+            self.reading.refuse(entry.row, str(refused))
 
     def settle(self) -> None:
         """Adds the notices; FileRefused where the file is empty, another school's, or without a row that can be read in."""
@@ -274,46 +294,40 @@ class _Reader:
                 f"{self.roll.school}: it looks like another school's file. Nothing of it was read in.",
                 reading.refusals,
             )
-        if not reading.marks and reading.refused:
+        if not reading.marks and reading.refused and not reading.unknown_codes:
             raise FileRefused("No row of this file can be read in: see the reason beside each row.", reading.refusals)
         for sentence, rows in self._noticed.items():
             more = f" ({len(rows)} marks; the first in this row)" if len(rows) > 1 else ""
             reading.notices.append(Refusal(rows[0], sentence + more))
 
-    def _value(self, fields: Sequence[str], name: str) -> str:
-        position = self.columns.get(name)
-        return "" if position is None else fields[position]
-
-    def _long(self, row: int, fields: Sequence[str]) -> None:
-        pupil = self._pupil(fields)
-        date = self._date(self._value(fields, "date"), "date")
-        session = self._value(fields, "session").upper()
-        if session not in SESSIONS:
-            raise _RowRefused(f"Session {shown(self._value(fields, 'session'))} is neither AM nor PM: write one of them.")
-        code = self._value(fields, "code")
+    def _one(
+        self,
+        row: int,
+        pupil: Sequence[OnRoll],
+        date: dt.date,
+        session: str,
+        code: str,
+        raw_code: str,
+        minutes_late: str,
+        comment: str,
+    ) -> None:
+        """Enters a mark with what is known of it beyond its code."""
+        half = session.upper()
+        if half not in SESSIONS:
+            raise _RowRefused(f"Session {shown(session)} is neither AM nor PM: write one of them.")
         if code in ("", "-"):
-            return
-        detail = self._detail(fields)
-        enrolment_id = self._mark(row, pupil, date, session, code)
-        if detail != Detail(None, ""):
-            self.reading.details[enrolment_id, date, session] = detail
+            if not raw_code:
+                return
+            code = raw_code
+        minutes, said = _minutes(minutes_late), _comment(comment)
+        enrolment_id, own_code = self._mark(row, pupil, date, half, code)
+        own_code = own_code or (raw_code if raw_code != code else "")
+        if minutes is not None or said or own_code:
+            self.reading.details[enrolment_id, date, half] = Detail(minutes, said, own_code)
 
-    def _week(self, row: int, fields: Sequence[str]) -> None:
-        pupil = self._pupil(fields)
-        monday = self._date(self._value(fields, "weekbeginning"), "WeekBeginning")
-        if monday.weekday():
-            raise _RowRefused(f"WeekBeginning {monday:%d %B %Y} is a {monday:%A}: give the date of the Monday.")
-        for position, weekday, session in self.cells:
-            if fields[position] in ("", "-"):
-                continue
-            try:
-                self._mark(row, pupil, monday + dt.timedelta(days=weekday), session, fields[position])
-            except _RowRefused as refused:
-                self.reading.refuse(row, f"{WEEKDAYS[weekday]}{session}: {refused}")
-
-    def _pupil(self, fields: Sequence[str]) -> Sequence[OnRoll]:
+    def _pupil(self, upn: str, number: str) -> Sequence[OnRoll]:
         """The enrolments of the row's pupil at the school: by UPN, or by admission number where the row or the pupil has no UPN."""
-        upn, number = self._value(fields, "upn").upper(), self._value(fields, "admissionno")
+        upn = upn.upper()
         if not upn and not number:
             raise _RowRefused("The row names no pupil: give a UPN or an admission number.")
         by_upn, by_number = self.roll.by_upn.get(upn, ()), self.roll.by_admission_number.get(number, ())
@@ -333,9 +347,9 @@ class _Reader:
             self._dates[text] = parsed_date(text, column)
         return self._dates[text]
 
-    def _mark(self, row: int, pupil: Sequence[OnRoll], date: dt.date, session: str, code: str) -> int:
-        """Enters one mark; returns its enrolment's id."""
-        known = self._code(code)
+    def _mark(self, row: int, pupil: Sequence[OnRoll], date: dt.date, session: str, text: str) -> tuple[int, str]:
+        """Enters one mark; returns its enrolment's id and the MIS's own code where it is not the national one."""
+        code = self._code(text)
         day = self._day(date)
         enrolment = _on_roll(pupil, date)
         key = enrolment.enrolment_id, day.year
@@ -345,22 +359,25 @@ class _Reader:
         place = day.morning + SESSIONS.index(session)
         if marks[place] != ord(NO_MARK):
             raise _RowRefused(f"An earlier row already gives a mark for this pupil on {date:%d %B %Y} {session}: leave one out.")
-        marks[place] = ord(known.character)
-        self._notice(row, known, date, enrolment)
+        marks[place] = ord(code.character)
+        self._notice(row, code, date, enrolment)
         if self.reading.latest_date is None or date > self.reading.latest_date:
             self.reading.latest_date = date
-        return enrolment.enrolment_id
+        return enrolment.enrolment_id, text if text != code.code else ""
 
     def _code(self, text: str) -> Code:
-        code = CODES.get(text)
-        if code is None:
-            hint = (
-                f"did you mean {text.upper()}?"
-                if text.upper() in CODES
-                else "use a national attendance code, such as /, L, I or N."
-            )
-            raise _RowRefused(f"Code {shown(text)} is not known: {hint}")
-        return code
+        """The national code: by the school's own table first, since a person said there what the MIS means."""
+        code = CODES.get(self.roll.raw_codes.get(text, text))
+        if code is not None:
+            return code
+        if text.upper() in CODES:
+            raise _RowRefused(f"Code {shown(text)} is not known: did you mean {text.upper()}?")
+        if len(self.reading.unknown_codes) < MAX_UNKNOWN_CODES and 0 < len(text) <= MAX_RAW_CODE and text.isprintable():
+            self.reading.unknown_codes[text] += 1
+        raise _RowRefused(
+            f"Code {shown(text)} is not known: use a national attendance code, such as /, L, I or N, or say once on the import "
+            "page which national code it stands for."
+        )
 
     def _day(self, date: dt.date) -> _Day:
         """What is known of the day; each is looked up once a file."""
@@ -378,15 +395,71 @@ class _Reader:
         if code.code == "X" and ages.is_compulsory(enrolment.date_of_birth, date):
             self._noticed[X_WARNING].append(row)
 
-    def _detail(self, fields: Sequence[str]) -> Detail:
-        minutes, comment = self._value(fields, "minuteslate"), self._value(fields, "comment")
-        if minutes and not (minutes.isascii() and minutes.isdigit() and len(minutes) < 5 and int(minutes) <= MAX_MINUTES_LATE):
-            raise _RowRefused(
-                f"minutes_late {shown(minutes)} is not a whole number of minutes from 0 to {MAX_MINUTES_LATE}: correct it."
-            )
-        if len(comment) > MAX_COMMENT:
-            raise _RowRefused(f"The comment has {len(comment)} characters: shorten it to {MAX_COMMENT}.")
-        return Detail(int(minutes) if minutes else None, comment)
+
+class _TableReader(_Reader):
+    """Takes the rows of a table, of either shape."""
+
+    def __init__(self, roll: Roll, columns: Mapping[str, int], reading: Reading) -> None:
+        super().__init__(roll, reading)
+        self.columns = columns
+        self.width = 1 + max(columns.values())
+        self.cells = [(columns[name], *place) for name, place in _CELLS.items() if name in columns]
+
+    def take(self, row: int, fields: list[str]) -> None:
+        """Reads a row, or refuses it. Of a week's row a cell may be refused and the others stand."""
+        self.reading.rows += 1
+        try:
+            if len(fields) > self.width and any(fields[self.width :]):
+                raise _RowRefused(
+                    f"The row has {len(fields)} values but the header names {self.width} columns: check its commas."
+                )
+            fields += [""] * (self.width - len(fields))
+            if self.reading.format == "long":
+                self._long(row, fields)
+            else:
+                self._week(row, fields)
+        except _RowRefused as refused:
+            self.reading.refuse(row, str(refused))
+
+    def _value(self, fields: Sequence[str], name: str) -> str:
+        position = self.columns.get(name)
+        return "" if position is None else fields[position]
+
+    def _named(self, fields: Sequence[str]) -> Sequence[OnRoll]:
+        return self._pupil(self._value(fields, "upn"), self._value(fields, "admissionno"))
+
+    def _long(self, row: int, fields: Sequence[str]) -> None:
+        pupil = self._named(fields)
+        date = self._date(self._value(fields, "date"), "date")
+        session, code = self._value(fields, "session"), self._value(fields, "code")
+        self._one(row, pupil, date, session, code, "", self._value(fields, "minuteslate"), self._value(fields, "comment"))
+
+    def _week(self, row: int, fields: Sequence[str]) -> None:
+        pupil = self._named(fields)
+        monday = self._date(self._value(fields, "weekbeginning"), "WeekBeginning")
+        if monday.weekday():
+            raise _RowRefused(f"WeekBeginning {monday:%d %B %Y} is a {monday:%A}: give the date of the Monday.")
+        for position, weekday, session in self.cells:
+            if fields[position] in ("", "-"):
+                continue
+            try:
+                self._one(row, pupil, monday + dt.timedelta(days=weekday), session, fields[position], "", "", "")
+            except _RowRefused as refused:
+                self.reading.refuse(row, f"{WEEKDAYS[weekday]}{session}: {refused}")
+
+
+def _minutes(text: str) -> int | None:
+    if text and not (text.isascii() and text.isdigit() and len(text) < 5 and int(text) <= MAX_MINUTES_LATE):
+        raise _RowRefused(
+            f"minutes_late {shown(text)} is not a whole number of minutes from 0 to {MAX_MINUTES_LATE}: correct it."
+        )
+    return int(text) if text else None
+
+
+def _comment(text: str) -> str:
+    if len(text) > MAX_COMMENT:
+        raise _RowRefused(f"The comment has {len(text)} characters: shorten it to {MAX_COMMENT}.")
+    return text
 
 
 X_WARNING = (

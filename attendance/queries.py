@@ -16,7 +16,7 @@ from attendance import history
 from attendance.codes import CODES, NO_MARK
 from attendance.grid import EMPTY_ROW, SESSIONS, academic_year_of, as_grid, matrix, session_of
 from attendance.imports import OnRoll, Reading, Roll, read
-from attendance.models import ImportBatch, MarkChange, RegisterRow
+from attendance.models import ImportBatch, MarkChange, RawCode, RegisterRow
 from schools.models import AcademicYear, ClosedDay, Enrolment, Placement, Pupil, School
 from schools.queries import school_days
 from schools.schooldays import SchoolDays
@@ -256,7 +256,7 @@ def compare(school: School, keys: Sequence[tuple[int, int]], wanted: np.ndarray)
 
 
 def roll_of(school: School) -> Roll:
-    """What a register file of the school is checked against. Five statements."""
+    """What a register file of the school is checked against. Six statements."""
     by_upn: dict[str, list[OnRoll]] = defaultdict(list)
     by_number: dict[str, list[OnRoll]] = defaultdict(list)
     enrolments = Enrolment.objects.filter(school=school).order_by("starts")
@@ -267,7 +267,8 @@ def roll_of(school: School) -> Roll:
     by_upn.pop("", None)
     years = AcademicYear.objects.filter(school=school).values_list("start_year", flat=True)
     closed = {day.date: day.get_kind_display() for day in ClosedDay.objects.filter(school=school)}
-    return Roll(str(school), by_upn, by_number, school_days(school, years), closed)
+    raw_codes = dict(RawCode.objects.filter(school=school).values_list("raw", "code"))
+    return Roll(str(school), by_upn, by_number, school_days(school, years), closed, raw_codes)
 
 
 class Conflict(NamedTuple):

@@ -18,7 +18,7 @@ from django.db import transaction
 from attendance import bulk, figures, history
 from attendance.codes import CODES, NO_MARK
 from attendance.grid import EMPTY_ROW, SESSIONS, SLOTS, academic_year_of, as_grid, first_monday, session_of, slot
-from attendance.imports import X_WARNING, Detail, read, shown, why_not_a_school_day, why_not_on_roll
+from attendance.imports import X_WARNING, Detail, Reading, read, shown, why_not_a_school_day, why_not_on_roll
 from attendance.models import Figures, ImportBatch, MarkChange, MarkDetail, RegisterRow
 from attendance.queries import Comparison, Enrolled, Preview, code_of, compare, preview_of, roll_of, school_matrix
 from schools import ages, audit
@@ -82,11 +82,32 @@ def import_register(
     same file twice changes nothing; only the batch is recorded, for "last read in at". Figures are brought up to ``now``'s day.
     """
     reading = read(data, roll_of(school), file_format)
+    sha256 = hashlib.sha256(data).hexdigest()
+    return import_reading(
+        school=school, reading=reading, data_sha256=sha256, file_name=file_name, format=reading.format, by=by, role=role, now=now
+    )
+
+
+def import_reading(
+    *,
+    school: School,
+    reading: Reading,
+    data_sha256: str,
+    file_name: str,
+    format: str,
+    by: User | None,
+    role: str = "",
+    now: dt.datetime,
+) -> tuple[ImportBatch, Preview]:
+    """Takes in what was read elsewhere (``imports.read`` or ``read_entries``), all of it in one transaction; see ``import_register``.
+
+    ``format``: one of ``ImportBatch.format``'s choices. ``data_sha256``: of the bytes that were read, as 64 hexadecimal digits.
+    """
     batch = ImportBatch(
         school=school,
         file_name=file_name[-200:],
-        sha256=hashlib.sha256(data).hexdigest(),
-        format=reading.format,
+        sha256=data_sha256,
+        format=format,
         by=by,
         at=now,
         rows=reading.rows,
@@ -230,7 +251,7 @@ def _enter_details(comparison: Comparison, details: Mapping[tuple[int, dt.date, 
             MarkDetail,
             key=["row_id", "date", "session"],
             columns=["row_id", "date", "session", "minutes_late", "comment", "raw_code"],
-            rows=[(*place, detail.minutes_late, detail.comment, "") for place, detail in given.items()],
+            rows=[(*place, *detail) for place, detail in given.items()],
         )
 
 

@@ -110,7 +110,7 @@ def test_an_empty_code_is_no_mark(empty: str) -> None:
 def test_minutes_and_comments_are_read() -> None:
     header = "upn,date,session,code,minutes_late,comment\n"
     result = reading(f'{header}{IMOGEN},2025-11-20,AM,L,12,"bus, late"\n{THEO},2025-11-20,AM,/,,\n')
-    assert result.details == {(1, DAY, "AM"): (12, "bus, late")}
+    assert result.details == {(1, DAY, "AM"): (12, "bus, late", "")}
 
 
 def test_a_pupil_without_upn_is_found_by_admission_number() -> None:
@@ -119,9 +119,9 @@ def test_a_pupil_without_upn_is_found_by_admission_number() -> None:
 
 
 REFUSED_ROWS = {
-    f"{IMOGEN},2025-11-20,PM,QQ": "Code “QQ” is not known: use a national attendance code, such as /, L, I or N.",
+    f"{IMOGEN},2025-11-20,PM,QQ": "Code “QQ” is not known: use a national attendance code, such as /, L, I or N, or say once on the import page which national code it stands for.",
     f"{IMOGEN},2025-11-20,PM,n": "Code “n” is not known: did you mean N?",
-    f"{IMOGEN},2025-11-20,PM,.": "Code “.” is not known: use a national attendance code, such as /, L, I or N.",
+    f"{IMOGEN},2025-11-20,PM,.": "Code “.” is not known: use a national attendance code, such as /, L, I or N, or say once on the import page which national code it stands for.",
     f"{IMOGEN},2025-11-20,PM,t": "Code “t” is not known: did you mean T?",
     f"{IMOGEN},2025-11-22,AM,/": "Saturday 22 November 2025 is a weekend day: correct the date.",
     f"{IMOGEN},2025-10-24,AM,/": "24 October 2025 is not a school day (staff training day): correct the date or the school's calendar.",
@@ -193,7 +193,7 @@ def test_another_schools_upn_is_not_saved_by_a_like_admission_number() -> None:
 
 def test_a_bad_cell_of_a_week_is_refused_and_its_others_stand() -> None:
     result = reading(WEEKS + f"{IMOGEN},2025-11-17,/,/,/,/,??,/,/,/,/,/\n")
-    assert result.refusals == [(2, "WedAM: Code “??” is not known: use a national attendance code, such as /, L, I or N.")]
+    assert result.refusals == [(2, "WedAM: Code “??” is not known: use a national attendance code, such as /, L, I or N, or say once on the import page which national code it stands for.")]
     assert mark(result, 1, dt.date(2025, 11, 19), "PM") == "/"
 
 
