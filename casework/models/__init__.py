@@ -4,6 +4,10 @@ A case, its tasks, its periods and its timeline are escalation's; what stands he
 """
 
 from casework.models.documents import Document as Document
+from casework.models.leave import LeaveDecision as LeaveDecision
+from casework.models.leave import LeaveRequest as LeaveRequest
+from casework.models.leave import PartTimeReview as PartTimeReview
+from casework.models.leave import PartTimeTimetable as PartTimeTimetable
 from casework.models.meetings import Attendee as Attendee
 from casework.models.meetings import Meeting as Meeting
 from casework.models.meetings import MeetingMove as MeetingMove
