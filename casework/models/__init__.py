@@ -3,6 +3,7 @@
 A case, its tasks, its periods and its timeline are escalation's; what stands here belongs to a case or to a pupil at a school.
 """
 
+from casework.models.clocks import Clock as Clock
 from casework.models.documents import Document as Document
 from casework.models.leave import LeaveDecision as LeaveDecision
 from casework.models.leave import LeaveRequest as LeaveRequest
@@ -12,5 +13,10 @@ from casework.models.meetings import Attendee as Attendee
 from casework.models.meetings import Meeting as Meeting
 from casework.models.meetings import MeetingMove as MeetingMove
 from casework.models.meetings import MeetingSlot as MeetingSlot
+from casework.models.penalties import ImprovementNotice as ImprovementNotice
+from casework.models.penalties import PenaltyGround as PenaltyGround
+from casework.models.penalties import PenaltyMark as PenaltyMark
+from casework.models.penalties import PenaltyNotice as PenaltyNotice
+from casework.models.penalties import PenaltyRequest as PenaltyRequest
 from casework.models.support import HomeVisit as HomeVisit
 from casework.models.support import SupportOffer as SupportOffer

@@ -20,6 +20,7 @@ class MeetingSlot(models.Model):
     led_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
     made_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     made_at = models.DateTimeField()
+    taken_at = models.DateTimeField(null=True, help_text="Given to a family; claimed by a conditional update.")
     withdrawn_at = models.DateTimeField(null=True, help_text="Taken back: it is offered to nobody any more.")
 
     class Meta:
