@@ -135,6 +135,26 @@ class FormRegister(models.Model):
         ]
 
 
+class RegisterEntry(models.Model):
+    """What one person entered for the first time in a form's register at one moment: the history of marks taken here.
+
+    A register of thirty is one row of this table and not thirty; ``first_entries`` holds the marks, compressed, as a file's batch does.
+    What replaced another mark is a ``MarkChange``.
+    """
+
+    register = models.ForeignKey(FormRegister, on_delete=models.PROTECT, related_name="entries")
+    school = models.ForeignKey(School, on_delete=models.PROTECT, related_name="+")
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    role = models.CharField(max_length=20, blank=True)
+    at = models.DateTimeField()
+    entered = models.PositiveSmallIntegerField()
+    first_entries = models.BinaryField(help_text="See history.pack.")
+
+    class Meta:
+        verbose_name_plural = "register entries"
+        ordering = ["at", "id"]
+
+
 class AbsenceCall(models.Model):
     """One attempt to learn why a pupil is away, and whether the pupil is safe: first-day calling and each further day. Append-only."""
 
@@ -162,12 +182,20 @@ class AbsenceCall(models.Model):
         Parent, on_delete=models.PROTECT, null=True, related_name="+", help_text="Who was tried; null: somebody else."
     )
     outcome = models.CharField(max_length=12, choices=Outcome.choices)
+    code = models.CharField(max_length=2, blank=True, help_text="The code of the reason that was given; empty: none yet.")
     said = models.TextField(blank=True)
     expected_return = models.DateField(null=True)
     next_try_at = models.DateTimeField(null=True)
 
     class Meta:
         ordering = ["-at", "-id"]
+        constraints = [
+            models.CheckConstraint(condition=Q(code="") | Q(outcome="spoke"), name="absence_call_reason_was_told_by_somebody"),
+            models.CheckConstraint(
+                condition=Q(expected_return__isnull=True) | Q(expected_return__gte=F("about")),
+                name="absence_call_return_is_not_before_the_absence",
+            ),
+        ]
         indexes = [
             models.Index(fields=["school", "about"], name="absence_call_by_school"),
             models.Index(fields=["pupil", "-at"], name="absence_call_by_pupil"),

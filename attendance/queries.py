@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -16,7 +17,7 @@ from attendance import history
 from attendance.codes import CODES, NO_MARK
 from attendance.grid import EMPTY_ROW, SESSIONS, academic_year_of, as_grid, matrix, session_of
 from attendance.imports import OnRoll, Reading, Roll, read
-from attendance.models import ImportBatch, MarkChange, RawCode, RegisterRow
+from attendance.models import ImportBatch, MarkChange, RawCode, RegisterEntry, RegisterRow
 from schools.models import AcademicYear, ClosedDay, Enrolment, Placement, Pupil, School
 from schools.queries import school_days
 from schools.schooldays import SchoolDays
@@ -360,8 +361,10 @@ def verify(school: School) -> tuple[int, int, list[str]]:
 
 
 def _first_entries(school: School) -> Iterator[history.FirstEntries]:
+    """Of files, and of registers taken here."""
     batches = ImportBatch.objects.filter(school=school).order_by("pk").values_list("first_entries", flat=True)
-    return (history.unpack(bytes(packed)) for packed in batches.iterator())
+    taken = RegisterEntry.objects.filter(school=school).order_by("pk").values_list("first_entries", flat=True)
+    return (history.unpack(bytes(packed)) for packed in chain(batches.iterator(), taken.iterator()))
 
 
 def _changes_in_order(school: School) -> Iterator[history.Change]:

@@ -166,14 +166,14 @@ def _with_rows(school: School, comparison: Comparison) -> tuple[Comparison, np.n
     if not missing.any():
         return comparison, missing
     positions = np.flatnonzero(missing).tolist()
-    made = _make_rows(school, [(comparison.keys[at], _text(comparison.wanted[at])) for at in positions])
+    made = make_rows(school, [(comparison.keys[at], _text(comparison.wanted[at])) for at in positions])
     if made != len(positions):
         raise _Overtaken
     now = compare(school, comparison.keys, comparison.wanted)
     return replace(comparison, row_ids=now.row_ids), missing
 
 
-def _make_rows(school: School, rows: Iterable[tuple[tuple[int, int], str]]) -> int:
+def make_rows(school: School, rows: Iterable[tuple[tuple[int, int], str]]) -> int:
     """Inserts register rows, given as ((enrolment id, year), marks), where there is none yet; returns how many."""
     return bulk.upsert(
         RegisterRow,
@@ -390,7 +390,7 @@ def _row_ids(school: School, enrolled: Sequence[Enrolled], year: int) -> list[in
     missing = [((pupil.enrolment_id, year), EMPTY_ROW) for pupil in enrolled if pupil.row_id is None]
     if not missing:
         return [pupil.row_id for pupil in enrolled if pupil.row_id is not None]
-    _make_rows(school, missing)
+    make_rows(school, missing)
     stored = dict(RegisterRow.objects.filter(school=school, year=year).values_list("enrolment", "pk"))
     return [stored[pupil.enrolment_id] for pupil in enrolled]
 
