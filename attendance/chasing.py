@@ -15,6 +15,7 @@ from typing import NamedTuple
 from django.core.mail import send_mail
 from django.db import transaction
 from django.db.models import Q
+from django.utils import timezone
 
 from attendance.codes import BY_CHARACTER, Meaning
 from attendance.grid import SESSIONS, academic_year_of, slot
@@ -292,7 +293,8 @@ class Nudge(NamedTuple):
 def nudges(schools: Collection[School], date: dt.date) -> Mapping[tuple[int, str], list[Nudge]]:
     """The day's reminders by school and form, newest first. One statement."""
     found: dict[tuple[int, str], list[Nudge]] = defaultdict(list)
-    entries = AuditEntry.objects.filter(action=NUDGED, school__in=schools, detail__date=date.isoformat())
+    midnight = timezone.make_aware(dt.datetime.combine(date, dt.time()))
+    entries = AuditEntry.objects.filter(action=NUDGED, school__in=schools, at__gte=midnight, detail__date=date.isoformat())
     for entry in entries.select_related("by"):
         nudge = Nudge(entry.at, entry.by.name if entry.by else "", entry.detail["to"], entry.detail["session"])
         found[entry.school_id or 0, entry.detail["form"]].append(nudge)

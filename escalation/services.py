@@ -17,7 +17,7 @@ from escalation.models import Case, Event, Period, PlannedLetter, StageRecord, T
 from escalation.queries import ruleset_of
 from escalation.recording import due_on, planned_letter
 from schools import audit
-from schools.models import Parent, Pupil, School, User
+from schools.models import Parent, Pupil, Role, School, User
 from schools.queries import placement_on, school_days
 from schools.rules import Refused
 from schools.staff import StaffDirectory
@@ -277,6 +277,43 @@ def hand_on(*, task: Task, to: User, by: User, role: str, now: dt.datetime) -> T
         raise Refused("This task is no longer open.")
     audit.record(action="task handed on", subject=task, by=by, role=role, at=now, school=task.case.school, detail={"to": to.pk})
     task.refresh_from_db()
+    return task
+
+
+@transaction.atomic
+def set_task(
+    *,
+    pupil: Pupil,
+    school: School,
+    kind: str,
+    title: str,
+    for_role: str,
+    why: str,
+    due: dt.date,
+    by: User,
+    role: str,
+    on: dt.date,
+    now: dt.datetime,
+) -> Task:
+    """A task that a person sets for whoever holds a role for the pupil, outside any stage; opens the year's case where there is none.
+
+    Refused while one of the same kind is open for the pupil, and where the school has nobody in the role or in one that stands in.
+    """
+    case = Case.objects.select_for_update().get(pk=open_case(pupil=pupil, school=school, on=on).pk)
+    placement = placement_on(pupil.pk, school.pk, on)
+    year_group, form = (placement.year_group, placement.form) if placement else (None, "")
+    held = StaffDirectory.of(school, on).who(for_role, year_group, form)
+    if held is None:
+        raise Refused(
+            f"{school.name} has nobody as {Role(for_role).label.lower()}: tell the head, and see to the role under Set-up."
+        )
+    standing = Task.objects.filter(case=case, kind=kind, state=Task.State.OPEN).select_related("owner").first()
+    if standing is not None:
+        raise Refused(f"This is with {standing.owner or Role(standing.role).label.lower()} already.")
+    task = Task.objects.create(case=case, kind=kind, title=title, role=for_role, owner=held.user, due_on=due)
+    text = f"{title}: asked of {held.user}. {why}".strip()
+    add_event(case=case, kind="note", text=text, on=on, now=now, by=by, role=role)
+    audit.record(action="task set", subject=task, by=by, role=role, at=now, school=school, detail={"kind": kind})
     return task
 
 
