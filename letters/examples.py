@@ -102,6 +102,8 @@ def example_facts(**changes: object) -> LetterFacts:
             authorised=True,
             reason="A close relative is getting married on these days.",
             back_on=dt.date(2025, 12, 11),
+            asked_start=dt.date(2025, 12, 8),
+            asked_end=dt.date(2025, 12, 12),
         ),
         "referred_on": dt.date(2025, 11, 21),
         "correction": Correction(

@@ -141,7 +141,8 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class Leave:
-    """A request for leave. ``authorised`` as decided; ``back_on`` the day the child is expected."""
+    """A request for leave. ``authorised`` as decided; ``back_on`` the day the child is expected. ``asked_start`` and ``asked_end`` where
+    only a part was granted; ``code`` is the register's, left out where it would tell of health, religion or the like."""
 
     start: dt.date
     end: dt.date
@@ -149,6 +150,9 @@ class Leave:
     authorised: bool
     reason: str = ""
     back_on: dt.date | None = None
+    asked_start: dt.date | None = None
+    asked_end: dt.date | None = None
+    code: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +171,8 @@ class LetterFacts:
     ``period`` is the latest that has ended, with its figures; ``next_period`` the one that begins with this letter.
     ``thresholds``: percentages in force by name; letters use ``stage`` (the stage's own), ``expected`` and ``recovery``.
     ``evidence_reason``: "long", "doubt" or "after-meeting". ``record``: the fields of a form by key, for letters of kind ``form``.
-    ``enclosed``: titles of what goes with the letter; None takes the wording's own list.
+    ``enclosed``: titles of what goes with the letter; None takes the wording's own list. ``about``: what the plan of this very letter
+    says, by merge field (``PlannedLetter.about``); it goes before what the record says, and after what a person filled in.
     """
 
     recipient: Recipient
@@ -201,3 +206,4 @@ class LetterFacts:
     correction: Correction | None = None
     record: Mapping[str, str] = field(default_factory=dict)
     enclosed: tuple[str, ...] | None = None
+    about: Mapping[str, str | bool | tuple[str, ...]] = field(default_factory=dict)

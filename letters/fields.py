@@ -7,7 +7,7 @@ A field is ``text`` (a word or phrase), ``flag`` (only for ``{% if %}``) or ``li
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from letters import phrases
@@ -232,6 +232,18 @@ _FILLS = (
     MergeField(
         "leave_sessions", "sessions of the leave", lambda f: phrases.count(f.leave.sessions, "session") if f.leave else ""
     ),
+    MergeField("leave_part", "only a part of the leave is granted", lambda f: bool(f.leave and f.leave.asked_start), "flag"),
+    MergeField(
+        "leave_asked_from",
+        "first day that was asked for",
+        lambda f: _date(f.leave.asked_start if f.leave else None, phrases.weekday_date),
+    ),
+    MergeField(
+        "leave_asked_to",
+        "last day that was asked for",
+        lambda f: _date(f.leave.asked_end if f.leave else None, phrases.full_date),
+    ),
+    MergeField("leave_code", "code of the leave in the register", lambda f: f.leave.code if f.leave else ""),
     MergeField("leave_reason", "reason for the decision", lambda f: f.leave.reason if f.leave else "", fill=True),
     MergeField(
         "leave_back",
@@ -244,3 +256,22 @@ _FILLS = (
 )
 
 MERGE_FIELDS: dict[str, MergeField] = {field.name: field for field in (*_PEOPLE, *_SCHOOL, *_FIGURES, *_RECORD, *_FILLS)}
+
+
+def about_of(plan: str, given: Mapping[str, object]) -> dict[str, str | bool | tuple[str, ...]]:
+    """What the plan of a letter states, by merge field, checked: words for a text, True or False for a flag, lines for a list.
+
+    ``plan`` names it in the error. Raises ``ValueError`` for a name that is no merge field and for a value of another kind.
+    """
+    checked: dict[str, str | bool | tuple[str, ...]] = {}
+    for name, value in given.items():
+        kind = MERGE_FIELDS[name].kind if name in MERGE_FIELDS else ""
+        if kind == "text" and isinstance(value, str) or kind == "flag" and isinstance(value, bool):
+            checked[name] = value
+        elif kind == "list" and isinstance(value, list | tuple) and all(isinstance(line, str) for line in value):
+            checked[name] = tuple(value)
+        elif not kind:
+            raise ValueError(f"{plan} states {name!r}, which is no merge field: see letters/fields.py.")
+        else:
+            raise ValueError(f"{plan} states {name!r} as {value!r}, but the field is a {kind}.")
+    return checked

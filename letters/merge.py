@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from unicodedata import bidirectional
 
@@ -104,18 +104,22 @@ def _render(template: Template, context: Mapping[str, object]) -> str:
 
 
 def _context(facts: LetterFacts, fills: Mapping[str, str]) -> dict[str, object]:
-    return {name: _merged(field, fills.get(name) or field.value(facts)) for name, field in MERGE_FIELDS.items()}
+    """The value of every merge field: what a person filled in, else what the letter's plan states, else what the record says."""
+    return {
+        name: _merged(field, fills.get(name) or (facts.about[name] if name in facts.about else field.value(facts)))
+        for name, field in MERGE_FIELDS.items()
+    }
 
 
-def _merged(field: MergeField, value: Value) -> object:
+def _merged(field: MergeField, value: Value | tuple[str, ...]) -> object:
     if field.kind == "flag":
         return bool(value)
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return _list(value) if value else _Gap(f"{_OPEN}{field.name}{_PART}{field.label}{_CLOSE}")
     return clean(str(value)) or _Gap(f"{_OPEN}{field.name}{_PART}{field.label}{_CLOSE}")
 
 
-def _list(lines: list[str]) -> SafeString:
+def _list(lines: Sequence[str]) -> SafeString:
     items = "".join(f"<li>{html.escape(clean(line), quote=False)}</li>" for line in lines)
     return mark_safe(f"<ul>{items}</ul>")
 

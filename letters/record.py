@@ -22,6 +22,7 @@ from escalation.services import COMPLETING
 from letters.catalogue import Wording, wording_for
 from letters.facts import Child, Contact, Figures, LetterFacts, Person, Recipient, SchoolFacts
 from letters.facts import Period as PeriodFacts
+from letters.fields import about_of
 from letters.models import Letter
 from letters.states import LEFT
 from schools.models import Placement, PupilParent, Role, School, StaffRole
@@ -104,6 +105,7 @@ class Record:
             phase="secondary" if self.school.phase == School.Phase.SECONDARY else "primary",
             thresholds=self._thresholds(planned),
             enclosed=None,
+            about=about_of(f"The plan of letter {planned.letter} for {planned.cause}", planned.about),
         )
 
     def _draft(self, planned: PlannedLetter, link: PupilParent) -> Draft:

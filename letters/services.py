@@ -15,6 +15,7 @@ from typing import Any
 
 from django.core.files.base import ContentFile
 from django.db import transaction
+from django.db.models import Q
 from pypdf import PdfReader, PdfWriter
 
 from escalation.models import Event, PlannedLetter, StageRecord
@@ -30,6 +31,7 @@ from schools import audit
 from schools.models import AuditEntry, School, User
 from schools.rules import Refused
 
+PLAN_TAKEN_BACK = "What this letter was about has been changed or taken back."
 TO_PARENTS = ("letter", "message")
 """Kinds of wording that are drafted for each parent; guides and forms are for staff."""
 
@@ -100,22 +102,20 @@ def _letter(draft: Draft, *, now: dt.datetime, on: dt.date) -> Letter:
 
 
 def withdraw_without_ground(*, now: dt.datetime, school: School | None = None) -> int:
-    """Letters that have not left and whose stage no longer stands are withdrawn with the stage's own reason."""
-    gone = (StageRecord.State.WITHDRAWN, StageRecord.State.DECLINED)
-    letters = Letter.objects.filter(state__in=comes_from(Letter.State.WITHDRAWN), stage_record__state__in=gone)
+    """Letters that have not left are withdrawn where their stage no longer stands or their plan was taken back; returns how many."""
+    gone = Q(stage_record__state__in=(StageRecord.State.WITHDRAWN, StageRecord.State.DECLINED))
+    taken_back = Q(planned__state=PlannedLetter.State.WITHDRAWN)
+    letters = Letter.objects.filter(gone | taken_back, state__in=comes_from(Letter.State.WITHDRAWN))
     if school:
         letters = letters.filter(school=school)
     return sum(
-        _move(
-            letter,
-            Letter.State.WITHDRAWN,
-            by=None,
-            role="",
-            now=now,
-            reason=letter.stage_record.reason if letter.stage_record else "",
-        )
+        _move(letter, Letter.State.WITHDRAWN, by=None, role="", now=now, reason=_why_withdrawn(letter))
         for letter in letters.select_related("stage_record")
     )
+
+
+def _why_withdrawn(letter: Letter) -> str:
+    return (letter.stage_record.reason if letter.stage_record else "") or PLAN_TAKEN_BACK
 
 
 def _move(letter: Letter, after: str, *, by: User | None, role: str, now: dt.datetime, reason: str = "", **changes: Any) -> bool:

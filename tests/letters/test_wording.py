@@ -319,7 +319,7 @@ def test_the_version_follows_the_words():
 
 def test_every_merge_field_that_prints_has_an_example():
     empty = [name for name, value in field_examples().items() if MERGE_FIELDS[name].kind != "flag" and not value]
-    assert empty == ["help_list", "next_step"]
+    assert empty == ["help_list", "next_step", "leave_code"]
 
 
 def test_every_merge_field_is_labelled_and_has_a_value_of_its_kind():
