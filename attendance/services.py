@@ -298,7 +298,7 @@ def change_mark(
             action="mark changed", subject=change, by=by, role=role, at=now, school=row.school, reason=change.reason,
             detail={"date": date.isoformat(), "session": session},
         )  # fmt: skip
-        _refresh_row(row)
+        refresh_row(row)
     return change
 
 
@@ -350,7 +350,7 @@ def _enter_detail(row: RegisterRow, date: dt.date, session: str, minutes_late: i
         MarkDetail.objects.create(row=row, date=date, session=session, minutes_late=minutes_late, comment=comment)
 
 
-def _refresh_row(row: RegisterRow) -> None:
+def refresh_row(row: RegisterRow) -> None:
     """The pupil's stored figures after a change, as of the day that they were for; where there are none yet the night makes them."""
     as_of = Figures.objects.filter(row=row).values_list("as_of", flat=True).first()
     if as_of is not None:
