@@ -36,6 +36,9 @@ app.conf.update(
         "claim-what-is-due": {"task": "letters.tasks.claim_due_nights", "schedule": 180.0},
         "draft-planned-letters": {"task": "letters.tasks.draft_planned_letters", "schedule": 180.0},
         "start-waiting-trials": {"task": "escalation.tasks.sweep_trials", "schedule": 180.0},
+        "send-due-messages": {"task": "messaging.tasks.send_due_messages", "schedule": 60.0},
+        "poll-messages": {"task": "messaging.tasks.poll_messages", "schedule": 60.0},
+        "read-replies": {"task": "messaging.tasks.read_replies", "schedule": 60.0},
     },
 )
 app.autodiscover_tasks()

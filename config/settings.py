@@ -151,6 +151,9 @@ ACCOUNT_LOGOUT_REDIRECT_URL = LOGIN_URL
 EMAIL_CONFIG = env.email_url("EMAIL_URL", default="consolemail://")
 vars().update(EMAIL_CONFIG)
 
+NOTIFY_URL: str = env.str("NOTIFY_URL", default="https://api.notifications.service.gov.uk")
+"""Where texts are handed over. Anything but https is refused, unless DEBUG is on."""
+
 LANGUAGE_CODE = "en-gb"
 TIME_ZONE = "Europe/London"
 USE_I18N = True

@@ -24,7 +24,10 @@ OWN: dict[str, set[str]] = {
         *{"drafts", "differences", "foresight", "ruleset_text", "shapes"},
     },
     "casework": set(),
-    "messaging": set(),
+    "messaging": {
+        *{"states", "numbers", "hours", "wording", "planning"},
+        *{"providers", "notify", "opening", "sending", "replies"},
+    },
     "letters": {
         *{"facts", "fields", "phrases", "examples", "record"},
         *{"catalogue", "markup", "merge", "readability", "sheet", "pdf", "storage"},
