@@ -272,6 +272,17 @@ class Parent(models.Model):
         return f"{self.title} {self.last_name}" if self.title else f"{self.first_name} {self.last_name}"
 
 
+class ContactNumber(models.Model):
+    """The number under which a school's MIS knows a parent, by which the next file finds the same person."""
+
+    school = models.ForeignKey(School, on_delete=models.CASCADE, related_name="+", db_index=False)
+    number = models.CharField(max_length=40)
+    parent = models.ForeignKey(Parent, on_delete=models.CASCADE, related_name="mis_numbers")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["school", "number"], name="contact_number_once_a_school")]
+
+
 class PupilParent(models.Model):
     """What a person is to a pupil, and what may be sent to them."""
 
