@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from django.template import Context
 
+from attendance.codes import CODES
+from escalation.engine.conditions import CaseCondition, Comparison, Leaf, all_leaves
 from escalation.engine.ruleset import Ruleset, Stage
 from escalation.engine.words import condition_in_words
 from letters.merge import clean
@@ -20,7 +22,7 @@ from schools.models import School
 POINTS = (10.5, 10, 9.5, 9, 8.5, 8, 7.5)
 """Sizes of type that are tried, largest first, until the ladder fits on one page; below the last one it takes a second page."""
 
-_SMALL_PRINT = re.compile(r" \((?:judged once|counted to) [^()]*\)")
+_SMALL_PRINT = re.compile(r" \((?:judged once|counted to|provisional:) [^()]*\)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,7 @@ def leaflet_html(school: School, ruleset: Ruleset, *, titles: Mapping[str, str],
         "steps": steps(ruleset),
         "first": first,
         "then": then,
+        "codes": "; ".join(codes_named(ruleset)),
         "policy": ruleset.policy.title,
         "on": full_date(on),
         "version": ruleset.sha256[:8],
@@ -67,13 +70,30 @@ def steps(ruleset: Ruleset) -> list[Step]:
     return [_step(ruleset, stage) for stage in ruleset.stages]
 
 
+def codes_named(ruleset: Ruleset) -> list[str]:
+    """What the register codes mean that the stages' conditions name: "G: holiday not granted by the school"."""
+    comparisons = [leaf for stage in ruleset.stages for leaf in _leaves(ruleset, stage) if isinstance(leaf, Comparison)]
+    codes = dict.fromkeys(code for comparison in comparisons for code in comparison.codes)
+    return [f"{code}: {_SMALL_PRINT.sub('', CODES[code].description)}" for code in codes]
+
+
+def _leaves(ruleset: Ruleset, stage: Stage) -> Iterator[Leaf]:
+    """The conditions of a stage, and in place of a watch rule's name those of the rule."""
+    rules = {rule.id: rule for rule in ruleset.watch}
+    for leaf in all_leaves(stage.condition):
+        if isinstance(leaf, CaseCondition) and leaf.kind == "watch" and leaf.ref in rules:
+            yield from all_leaves(rules[leaf.ref].condition)
+        else:
+            yield leaf
+
+
 def _step(ruleset: Ruleset, stage: Stage) -> Step:
     band = ruleset.band(stage)
     return Step(
         band=band.name,
         level=band.level,
         name=f"{_label(stage.id)}: {stage.name}",
-        when=_when(stage),
+        when=_when(ruleset, stage),
         school_does=stage.what_school_does,
         family_can=stage.what_family_can_do,
         brings_back=stage.what_brings_back,
@@ -85,10 +105,13 @@ def _label(stage: str) -> str:
     return f"Stage {stage}" if stage[:1].isdigit() else stage.replace("-", " ").capitalize()
 
 
-def _when(stage: Stage) -> str:
+def _when(ruleset: Ruleset, stage: Stage) -> str:
     """When the stage comes, without the small print of how it is counted, which the school's own page has."""
     after = f", after stage {' and '.join(stage.needs)}" if stage.needs else ""
-    return f"When {_SMALL_PRINT.sub('', condition_in_words(stage.condition))}{after}."
+    text = _SMALL_PRINT.sub("", condition_in_words(stage.condition))
+    for rule in ruleset.watch:
+        text = text.replace(f"the watch rule “{rule.id}” holds", _SMALL_PRINT.sub("", condition_in_words(rule.condition)))
+    return f"When {text}{after}.".replace(" %", "\N{NO-BREAK SPACE}%")
 
 
 def _whom_to_ask(ruleset: Ruleset, titles: Mapping[str, str]) -> tuple[str, str]:
