@@ -66,6 +66,12 @@ class Known:
     def parents(self) -> ParentIndex:
         return ParentIndex.of(self.school, [link.parent for links in self.links.values() for link in links])
 
+    def load_parents(self, contacts: Iterable[ArrivingContact]) -> None:
+        """Reads the group's parents whom the contacts may be; nothing where there are no contacts."""
+        contacts = list(contacts)
+        if contacts:
+            self.parents.load(pk for contact in contacts if (pk := self.parents.find(contact)))
+
 
 @dataclass(frozen=True)
 class ParentIndex:
@@ -129,9 +135,7 @@ def _pupils(school: School, arriving: Sequence[ArrivingPupil]) -> list[Pupil]:
     return list(found.values())
 
 
-def _enrolments(
-    school: School, pupils: Sequence[int], on: dt.date
-) -> tuple[dict[int, list[Enrolment]], dict[int, list[str]]]:
+def _enrolments(school: School, pupils: Sequence[int], on: dt.date) -> tuple[dict[int, list[Enrolment]], dict[int, list[str]]]:
     here, elsewhere = defaultdict(list), defaultdict(list)
     for part in in_parts(pupils):
         for enrolment in Enrolment.objects.filter(pupil__in=part).select_related("school").order_by("starts"):

@@ -14,8 +14,12 @@ ROOT = Path(settings.BASE_DIR)
 STANDARD = {"__init__", "apps", "models", "services", "queries", "views", "forms", "urls", "tasks", "api", "admin"}
 FOLDERS = {"migrations", "management", "templatetags"}
 OWN: dict[str, set[str]] = {
-    "schools": {"access", "ages", "audit", "clock", "middleware", "rules", "schooldays", "secrets", "sign_in", "staff"},
-    "attendance": {"bulk", "codes", "figures", "grid", "history", "imports"},
+    "schools": {
+        *{"access", "ages", "audit", "clock", "middleware", "rules", "schooldays", "secrets", "sign_in", "staff"},
+        *{"arrivals", "changes", "contacts_plan", "known_people", "people", "people_plan"},
+        *{"columns", "people_table", "people_undo", "tables"},
+    },
+    "attendance": {"bulk", "codes", "conflicts", "figures", "grid", "history", "importing", "imports", "undoing"},
     "escalation": {
         *{"engine", "adoption", "carry_over", "loading"},
         *{"recording", "actions", "corrections", "due", "night"},
