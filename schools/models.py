@@ -41,6 +41,12 @@ class School(models.Model):
     short_name = models.CharField(max_length=60, blank=True)
     phase = models.CharField(max_length=10, choices=Phase.choices)
     local_authority = models.CharField(max_length=80)
+    la_number = models.CharField(
+        "LA number", max_length=3, blank=True, validators=[RegexValidator(r"^\d{3}$", "It has three digits.")]
+    )
+    establishment_number = models.CharField(
+        max_length=4, blank=True, validators=[RegexValidator(r"^\d{4}$", "It has four digits.")]
+    )
     address = models.TextField(help_text="One line each, the postcode last.")
     telephone = models.CharField(max_length=20)
     email = models.EmailField()
