@@ -150,11 +150,12 @@ def _enter(batch: ImportBatch, comparison: Comparison, role: str) -> Comparison:
     if patches and bulk.patch_rows(patches) != len(patches):
         raise _Overtaken
     batch.new, batch.changed, batch.unchanged = int(comparison.new.sum()), int(comparison.changed.sum()), comparison.unchanged
-    batch.first_entries = history.pack(_first_entries(comparison))
+    again = _after_a_mark_taken_back(batch.school, comparison)
+    batch.first_entries = history.pack(_first_entries(comparison, again))
     if batch.latest_date is None:
         batch.latest_date = _latest_date(comparison)
     batch.save(force_insert=True)
-    _keep_changes(batch, comparison, role)
+    _keep_changes(batch, comparison, again, role)
     counts = {name: getattr(batch, name) for name in ("rows", "new", "changed", "unchanged", "refused")}
     audit.record(action="marks read in", subject=batch, by=batch.by, role=role, at=batch.at, school=batch.school, detail=counts)
     return comparison
@@ -203,8 +204,21 @@ def _text(characters: np.ndarray) -> str:
     return characters.tobytes().decode("ascii")
 
 
-def _first_entries(comparison: Comparison) -> history.FirstEntries:
-    rows, slots = np.nonzero(comparison.new)
+def _after_a_mark_taken_back(school: School, comparison: Comparison) -> np.ndarray:
+    """bool[rows, slots]: new marks of sessions that had one which was taken back, as leave that is no longer agreed. One statement."""
+    again = np.zeros_like(comparison.new)
+    years = {year for _, year in comparison.keys}
+    at_row = {int(row_id): position for position, row_id in enumerate(comparison.row_ids)}
+    taken_back = MarkChange.objects.filter(school=school, amended="", row__year__in=years)
+    for row_id, date, session in taken_back.values_list("row", "date", "session").distinct():
+        if row_id in at_row:
+            again[at_row[row_id], slot(date, session)] = True
+    return again & comparison.new
+
+
+def _first_entries(comparison: Comparison, again: np.ndarray) -> history.FirstEntries:
+    """Every new mark but those that follow one that was taken back: they are changes, since history is replayed in that order."""
+    rows, slots = np.nonzero(comparison.new & ~again)
     return history.FirstEntries(comparison.row_ids[rows], slots, comparison.wanted[rows, slots])
 
 
@@ -219,9 +233,14 @@ def _latest_date(comparison: Comparison) -> dt.date | None:
     return max(dates, default=None)
 
 
-def _keep_changes(batch: ImportBatch, comparison: Comparison, role: str) -> None:
-    """Appends the history of the batch's changed marks."""
-    if not comparison.changes:
+def _keep_changes(batch: ImportBatch, comparison: Comparison, again: np.ndarray, role: str) -> None:
+    """Appends the history of the batch's changed marks, and of those that follow one that was taken back."""
+    entered = [
+        (row, *session_of(comparison.keys[row][1], place), "", code_of(chr(comparison.wanted[row, place])))
+        for row, place in np.argwhere(again).tolist()
+    ]
+    changes = [*entered, *comparison.changes]
+    if not changes:
         return
     made = {
         "school_id": batch.school.pk,
@@ -234,7 +253,7 @@ def _keep_changes(batch: ImportBatch, comparison: Comparison, role: str) -> None
     bulk.insert(
         MarkChange,
         columns=["row_id", "date", "session", "original", "amended", *made],
-        rows=[(int(comparison.row_ids[position]), *change, *made.values()) for position, *change in comparison.changes],
+        rows=[(int(comparison.row_ids[position]), *change, *made.values()) for position, *change in changes],
     )
 
 
