@@ -450,10 +450,11 @@ def publish(request: StaffRequest, pk: int) -> HttpResponse:
             return _published(request, found)
         except (Refused, RulesetError) as fault:
             refused = str(fault)
+    foreseen, earliest = forecast(found.school, page.ruleset, today()), drafts.earliest_start(found.school, today())
     context = {
         "page": page, "draft": found, "school": found.school, "changes": changes_of(page), "refused": refused,
-        "foreseen": forecast(found.school, page.ruleset, today()), "earliest": drafts.earliest_start(found.school, today()),
-        "starts": request.POST.get("starts", ""), "stages": page.ruleset.stages,
+        "foreseen": foreseen, "by_stage": [(page.ruleset.stage(stage), number) for stage, number in foreseen.by_stage],
+        "earliest": earliest, "starts": request.POST.get("starts", earliest.isoformat()),
     }  # fmt: skip
     return render(request, "desk/rules_publish.html", context, status=422 if refused else 200)
 
