@@ -65,7 +65,7 @@ class ContactsPlanner:
         for link in stored:
             link.parent = self.known.parents.loaded.get(link.parent_id, link.parent)
         self.seen.append((arriving.row, pupil, reached(stored, self.on) if pupil.pk else set()))
-        differing = []
+        differing: list[Difference] = []
         named: set[int] = set()
         for place, contact in enumerate((arriving.contacts or ())[:MOST_CONTACTS], start=1):
             parent = self._parent(contact, stored)

@@ -7,9 +7,9 @@ file does not say is left as it is; nothing is ever emptied or deleted by a file
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from schools.arrivals import Arrivals, ArrivingPupil, faults
 from schools.changes import Changes
@@ -264,7 +264,7 @@ class _Planner:
             return starts
         if arriving.left and arriving.left < self.on:
             raise _RowRefused(f"The pupil left on {_said(arriving.left)} and was never on the roll here: leave the row out.")
-        if past and (not arriving.admitted or arriving.admitted <= past[-1].ends):
+        if past and (not arriving.admitted or arriving.admitted <= (past[-1].ends or self.on)):
             raise _RowRefused(
                 f"The pupil left on {_said(past[-1].ends)}, and the file gives no admission after that day: correct the leaving date, "
                 "or give the day of the new admission."
@@ -338,12 +338,12 @@ class _Planner:
         arriving: ArrivingPupil,
         enrolment: Enrolment,
         placements: list[Placement],
-        given: dict[str, object],
+        given: Mapping[str, Any],
         from_day: dt.date,
     ) -> None:
         if placements and not given:
             return
-        columns = {"year_group": year_group_of(planned.pupil.date_of_birth, from_day), "form": "", **given}
+        columns: dict[str, Any] = {"year_group": year_group_of(planned.pupil.date_of_birth, from_day), "form": "", **given}
         if not columns["form"]:
             self._notice(arriving.row, "The row gives no form: the pupil stands on the roll without one.")
         starts = enrolment.starts if not placements else from_day
@@ -351,12 +351,12 @@ class _Planner:
             planned.changes.append(Change("Form", "", _said(columns["form"])))
         self.writes.make(Placement(enrolment=enrolment, starts=starts, ends=_day_before_next(placements, starts), **columns))
 
-    def _move(self, now: Placement, enrolment: Enrolment, differing: dict[str, object], from_day: dt.date) -> None:
+    def _move(self, now: Placement, enrolment: Enrolment, differing: Mapping[str, Any], from_day: dt.date) -> None:
         if now.starts >= from_day:
             for column, value in differing.items():
                 self.writes.alter(now, column, value)
             return
-        columns = {"year_group": now.year_group, "form": now.form, "house": now.house, **differing}
+        columns: dict[str, Any] = {"year_group": now.year_group, "form": now.form, "house": now.house, **differing}
         self.writes.make(Placement(enrolment=enrolment, starts=from_day, ends=now.ends, **columns))
         self.writes.alter(now, "ends", from_day - dt.timedelta(days=1))
 
