@@ -10,6 +10,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 
+from casework.models.documents import Document
 from schools.models import Parent, Pupil, School
 
 SESSION_CHOICES = [("AM", "Morning"), ("PM", "Afternoon")]
@@ -38,9 +39,7 @@ class LeaveRequest(models.Model):
     last_session = models.CharField(max_length=2, choices=SESSION_CHOICES, default="PM")
     ground = models.CharField(max_length=30, blank=True, help_text="What the request says it is for; a key of leave_rules.yaml.")
     reason = models.TextField(help_text="In the parent's words.")
-    evidence = models.FileField(upload_to="leave", max_length=200, blank=True)
-    evidence_name = models.CharField(max_length=120, blank=True)
-    evidence_type = models.CharField(max_length=40, blank=True)
+    evidence = models.ForeignKey(Document, on_delete=models.PROTECT, null=True, related_name="+")
     state = models.CharField(max_length=12, choices=State.choices, default=State.ASKED)
     decided = models.PositiveSmallIntegerField(default=0, help_text="How often it was decided: who decides names what they saw.")
     entered_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
