@@ -90,7 +90,7 @@ def complete_task(
         on=on,
         now=now,
         outcome=outcome,
-        note=note,
+        note=note if task.stage_record_id else f"{task.title}. {note}".strip(),
         with_whom=with_whom,
         parent=parent,
         record=task.stage_record,
@@ -101,7 +101,8 @@ def complete_task(
         state=Task.State.DONE, outcome=outcome, note=note, done_on=on, done_by=by
     )
     if not changed:
-        raise Refused("This task is no longer open: somebody has recorded it in the meantime.")
+        task.refresh_from_db()
+        raise Refused(f"This task is no longer open: already recorded{f' by {task.done_by}' if task.done_by else ''}.")
     audit.record(action="task done", subject=task, by=by, role=role, at=now, school=task.case.school, detail={"outcome": outcome})
     record = task.stage_record
     if record and record.state in StageRecord.OPEN and not _begins_with_letter(record):

@@ -63,6 +63,7 @@ def example_facts(**changes: object) -> LetterFacts:
         ),
         "meeting": Meeting(dt.date(2025, 12, 9), dt.time(16, 10), "room 2", "Ms Nair and A. Lindqvist", 20),
         "missed_meeting": Meeting(dt.date(2025, 11, 12), dt.time(9, 30), "the school"),
+        "old_meeting": Meeting(dt.date(2025, 12, 4), dt.time(15, 30), "room 2"),
         "period": Period(
             6,
             dt.date(2025, 10, 13),

@@ -171,6 +171,7 @@ class LetterFacts:
     ``period`` is the latest that has ended, with its figures; ``next_period`` the one that begins with this letter.
     ``thresholds``: percentages in force by name; letters use ``stage`` (the stage's own), ``expected`` and ``recovery``.
     ``evidence_reason``: "long", "doubt" or "after-meeting". ``record``: the fields of a form by key, for letters of kind ``form``.
+    ``old_meeting``: the time that an earlier letter named, where it no longer holds.
     ``enclosed``: titles of what goes with the letter; None takes the wording's own list. ``about``: what the plan of this very letter
     says, by merge field (``PlannedLetter.about``); it goes before what the record says, and after what a person filled in.
     """
@@ -187,6 +188,7 @@ class LetterFacts:
     contacts: tuple[Contact, ...] = ()
     meeting: Meeting = Meeting()
     missed_meeting: Meeting = Meeting()
+    old_meeting: Meeting = Meeting()
     period: Period | None = None
     next_period: Period | None = None
     week: Week | None = None

@@ -186,6 +186,10 @@ _FILLS = (
         "missed_meeting_date", "date of the missed meeting", lambda f: _date(f.missed_meeting.on, phrases.full_date), fill=True
     ),
     MergeField("missed_meeting_place", "place of the missed meeting", lambda f: f.missed_meeting.place, fill=True),
+    MergeField(
+        "old_meeting_date", "date of the meeting in our last letter", lambda f: _date(f.old_meeting.on, phrases.weekday_date)
+    ),
+    MergeField("old_meeting_time", "time of the meeting in our last letter", lambda f: _time(f.old_meeting)),
     MergeField("reply_by", "date to reply by", lambda f: _date(f.reply_by, phrases.weekday_date), fill=True),
     MergeField("period_from", "first day of the period that has ended", lambda f: _date(f.period.start if f.period else None)),
     MergeField(

@@ -35,7 +35,7 @@ def facts_from_json(kept: dict) -> LetterFacts:
 
 @dataclass(frozen=True, slots=True)
 class LiveLetter:
-    """A letter as it stands now. ``token`` changes when the figures do: an approval names the one that was looked at."""
+    """A letter as it stands now. ``token`` changes when the figures or the meeting do: an approval names the one that was looked at."""
 
     letter: Letter
     facts: LetterFacts
@@ -43,8 +43,9 @@ class LiveLetter:
 
     @property
     def token(self) -> str:
-        year = self.facts.year
-        return f"{year.end.isoformat()}:{year.attended}/{year.possible}:{year.authorised}"
+        year, meeting = self.facts.year, self.facts.meeting
+        figures = f"{year.end.isoformat()}:{year.attended}/{year.possible}:{year.authorised}"
+        return f"{figures}:{meeting.on}T{meeting.at}:{meeting.place}" if meeting.on else figures
 
 
 def live(letters: Iterable[Letter], on: dt.date) -> dict[int, LiveLetter]:
@@ -79,7 +80,16 @@ def _drawn(letters: list[Letter], on: dt.date) -> dict[int, LiveLetter]:
 
 def _merged(letter: Letter, facts: LetterFacts) -> LiveLetter:
     wording = wording_for(letter.ruleset, letter.wording)
-    return LiveLetter(letter, facts, merge(wording, facts, letter.fills, extra=letter.extra_paragraph))
+    return LiveLetter(letter, facts, merge(wording, facts, fills_of(letter, facts), extra=letter.extra_paragraph))
+
+
+OF_THE_MEETING = ("meeting_date", "meeting_time", "meeting_place", "meeting_with")
+
+
+def fills_of(letter: Letter, facts: LetterFacts) -> dict[str, str]:
+    """What a person filled in, without what a planned meeting says by itself: when it is moved, the letter follows."""
+    planned = OF_THE_MEETING if facts.meeting.on else ()
+    return {name: words for name, words in letter.fills.items() if name not in planned}
 
 
 def with_everything(letters: Iterable[int]) -> list[Letter]:

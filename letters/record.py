@@ -13,14 +13,18 @@ from functools import cached_property
 
 import numpy as np
 from django.db.models import Q
+from django.utils import timezone
 
 from attendance.models import Figures as StoredFigures
+from casework.models import Attendee, Meeting, SupportOffer
+from casework.queries.meetings import asked_to, meetings_of
 from escalation.engine.conditions import Comparison, Leaf, leaves
 from escalation.models import Event, Period, PlannedLetter
 from escalation.queries import ruleset_of
 from escalation.services import COMPLETING
 from letters.catalogue import Wording, wording_for
 from letters.facts import Child, Contact, Figures, LetterFacts, Person, Recipient, SchoolFacts
+from letters.facts import Meeting as MeetingFacts
 from letters.facts import Period as PeriodFacts
 from letters.fields import about_of
 from letters.models import Letter
@@ -51,6 +55,18 @@ SIGNERS: dict[str, str] = {
     "executive headteacher": Role.TRUST_LEAD,
 }
 """Which role key signs, by the policies' own word for who does (``signed_by`` of a wording)."""
+HELP = "offered you help"
+OFFER_PHRASES: dict[str, str] = {
+    SupportOffer.Kind.EARLY_HELP: "offered you early help",
+    SupportOffer.Kind.CLINIC: "offered you an attendance clinic",
+    SupportOffer.Kind.MENTORING: "offered a mentor in school",
+    SupportOffer.Kind.MEET_AND_GREET: "offered to meet your child at the gate",
+    SupportOffer.Kind.TRANSPORT: "offered help with the way to school",
+    SupportOffer.Kind.BREAKFAST_CLUB: "offered a place in the breakfast club",
+}
+"""After "we", by kind of offer. What would tell of health (a nurse, counselling) and what staff wrote freely is only "help"."""
+OFFERED: dict[str, str] = {SupportOffer.Kind.EARLY_HELP: "early_help"}
+"""The kind of contact that an offer is, where a letter asks for it by name."""
 REPLY_DAYS = 10
 """Calendar days after the letter's date until which we ask for an answer; a weekend moves it to the Friday before."""
 
@@ -99,6 +115,8 @@ class Record:
             half_term=self._half_term_figures(stored),
             contact=_person(lead),
             contacts=tuple(self._contacts(planned, link)),
+            meeting=self._meeting(planned, link),
+            missed_meeting=self._missed_meeting(planned, link),
             period=self._period(planned),
             next_period=self._next_period(planned),
             reply_by=reply_by(self.on),
@@ -200,7 +218,7 @@ class Record:
     @cached_property
     def _talks(self) -> dict[tuple[int, int], list[Event]]:
         talks: dict[tuple[int, int], list[Event]] = defaultdict(list)
-        kinds = ("call", "conversation", "meeting")
+        kinds = ("call", "conversation", "meeting", "clinic", "visit")
         for event in Event.objects.filter(case__in=self.case_ids, kind__in=kinds, outcome__in=COMPLETING, parent__isnull=False):
             talks[event.case_id, event.parent_id or 0].append(event)
         return talks
@@ -209,7 +227,45 @@ class Record:
         key = (planned.case_id, link.parent_id)
         letters = [Contact("letter", letter.left_on, letter.wording) for letter in self._letters_before[key] if letter.left_on]
         talks = [Contact(_talk_kind(event), event.on) for event in self._talks[key]]
-        return sorted([*letters, *talks], key=lambda contact: contact.on)
+        return sorted([*letters, *talks, *self._offers[key]], key=lambda contact: contact.on)
+
+    @cached_property
+    def _offers(self) -> dict[tuple[int, int], list[Contact]]:
+        """Help that was offered to the recipient, in words that say nothing about health."""
+        offers: dict[tuple[int, int], list[Contact]] = defaultdict(list)
+        for offer in SupportOffer.objects.filter(case__in=self.case_ids, parent__isnull=False).order_by("offered_on", "id"):
+            contact = Contact(OFFERED.get(offer.kind, "support"), offer.offered_on, what=OFFER_PHRASES.get(offer.kind, HELP))
+            offers[offer.case_id, offer.parent_id or 0].append(contact)
+        return offers
+
+    @cached_property
+    def _meetings(self) -> dict[int, list[Meeting]]:
+        return meetings_of(self.case_ids)
+
+    def _meeting(self, planned: PlannedLetter, link: PupilParent) -> MeetingFacts:
+        """The meeting that this letter asks its reader to, where one is planned and has not passed."""
+        meetings = self._meetings.get(planned.case_id, [])
+        found = asked_to(meetings, cause=planned.cause, stage_record=planned.stage_record_id, parent=link.parent_id, on=self.on)
+        return self._as_stated(found) if found else MeetingFacts()
+
+    def _missed_meeting(self, planned: PlannedLetter, link: PupilParent) -> MeetingFacts:
+        """The latest meeting to which the reader was asked and did not come."""
+        over = (Meeting.State.IN_ABSENCE, Meeting.State.NOT_HELD)
+        for meeting in self._meetings.get(planned.case_id, []):
+            away = (Attendee.Came.ABSENT, Attendee.Came.APOLOGIES)
+            if meeting.state in over and any(
+                person.parent_id == link.parent_id and person.came in away for person in meeting.attendees.all()
+            ):
+                return self._as_stated(meeting)
+        return MeetingFacts()
+
+    def _as_stated(self, meeting: Meeting) -> MeetingFacts:
+        starts = timezone.localtime(meeting.starts_at)
+        with_whom = ""
+        if meeting.led_by:
+            held = next((role for role in self._staff.roles if role.user_id == meeting.led_by_id), None)
+            with_whom = f"{meeting.led_by.name}, {held.shown_title.lower()}" if held else meeting.led_by.name
+        return MeetingFacts(starts.date(), starts.time(), meeting.place, with_whom, meeting.minutes)
 
     @cached_property
     def _periods(self) -> dict[int, list[Period]]:

@@ -32,6 +32,8 @@ from schools.models import AuditEntry, School, User
 from schools.rules import Refused
 
 PLAN_TAKEN_BACK = "What this letter was about has been changed or taken back."
+UNDONE: dict[str, Any] = {"approved_by": None, "approved_at": None, "leaves_at": None, "text": "", "sha256": "", "pdf": ""}
+"""What an approval froze, taken back."""
 TO_PARENTS = ("letter", "message")
 """Kinds of wording that are drafted for each parent; guides and forms are for staff."""
 
@@ -213,10 +215,19 @@ def undo_approval(*, letter: Letter, by: User, role: str, now: dt.datetime) -> L
     """Back to a draft, within ten minutes and before anything has left. The PDF that was made is kept in the file store, unused."""
     if sentence := why_not_undo(letter, now):
         raise Refused(sentence)
-    undone = {"approved_by": None, "approved_at": None, "leaves_at": None, "text": "", "sha256": "", "pdf": ""}
-    if not _move(letter, Letter.State.DRAFTED, by=by, role=role, now=now, reason="Approval undone.", **undone):
+    if not _move(letter, Letter.State.DRAFTED, by=by, role=role, now=now, reason="Approval undone.", **UNDONE):
         raise Refused(state_sentence(letter))
     return letter
+
+
+def take_back(*, letter: Letter, reason: str, by: User, role: str, now: dt.datetime) -> bool:
+    """What was approved and has not left goes back to a draft, since what it states no longer holds; False where it has left, or lies in a
+    print batch."""
+    if letter.batch_id:
+        return False
+    return letter.state == Letter.State.APPROVED and _move(
+        letter, Letter.State.DRAFTED, by=by, role=role, now=now, reason=reason, **UNDONE
+    )
 
 
 @transaction.atomic

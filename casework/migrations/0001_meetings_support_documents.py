@@ -104,7 +104,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('title', models.CharField(max_length=120)),
-                ('kind', models.CharField(help_text='A key of casework/retention.yaml.', max_length=30)),
+                ('kind', models.CharField(help_text='A key of casework/data/retention.yaml.', max_length=30)),
                 ('file', models.FileField(blank=True, max_length=200, upload_to='documents')),
                 ('file_name', models.CharField(help_text='As it was brought, made safe.', max_length=120)),
                 ('media_type', models.CharField(max_length=80)),

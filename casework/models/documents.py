@@ -18,7 +18,7 @@ class Document(models.Model):
     meeting = models.ForeignKey(Meeting, on_delete=models.PROTECT, null=True, related_name="documents")
     parent = models.ForeignKey(Parent, on_delete=models.PROTECT, null=True, related_name="+", help_text="Who brought it.")
     title = models.CharField(max_length=120)
-    kind = models.CharField(max_length=30, help_text="A key of casework/retention.yaml.")
+    kind = models.CharField(max_length=30, help_text="A key of casework/data/retention.yaml.")
     file = models.FileField(upload_to="documents", max_length=200, blank=True)
     file_name = models.CharField(max_length=120, help_text="As it was brought, made safe.")
     media_type = models.CharField(max_length=80)

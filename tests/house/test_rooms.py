@@ -19,7 +19,10 @@ OWN: dict[str, set[str]] = {
         *{"arrivals", "changes", "contacts_plan", "known_people", "people", "people_plan"},
         *{"columns", "people_table", "people_undo", "tables"},
     },
-    "attendance": {"bulk", "codes", "conflicts", "figures", "grid", "history", "importing", "imports", "undoing"},
+    "attendance": {
+        *{"bulk", "codes", "conflicts", "figures", "grid", "history", "importing", "imports", "undoing"},
+        *{"ctf", "ctf_out", "earlier", "exports", "mark_string", "mis", "safe_xml", "sims", "wonde"},
+    },
     "escalation": {
         *{"engine", "adoption", "carry_over", "loading"},
         *{"recording", "actions", "corrections", "due", "night"},
@@ -27,7 +30,9 @@ OWN: dict[str, set[str]] = {
         "bench",
         *{"drafts", "differences", "foresight", "ruleset_text", "shapes"},
     },
-    "casework": set(),
+    "casework": {
+        *{"contents", "documents", "errands", "meetings", "policies", "retention", "slots", "support", "words"},
+    },
     "messaging": {
         *{"states", "numbers", "hours", "wording", "planning"},
         *{"providers", "notify", "opening", "sending", "replies"},
@@ -35,7 +40,7 @@ OWN: dict[str, set[str]] = {
     "letters": {
         *{"facts", "fields", "phrases", "examples", "record"},
         *{"catalogue", "markup", "merge", "readability", "sheet", "pdf", "storage"},
-        *{"certificate", "enclosing", "enclosures", "invitation", "leaflet"},
+        *{"appointments", "certificate", "enclosing", "enclosures", "invitation", "leaflet"},
         *{"policies", "states", "night"},
     },
     "desk": {

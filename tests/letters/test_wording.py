@@ -41,7 +41,16 @@ THE_POLICIES_LETTERS = {
         "cme-notice",
     },
     "goldington": {"letter-1", "contract-meeting", "ewo-letter", "ewo-referral"},
-    "national": {"notice-to-improve", "unexplained", "leave-granted", "leave-refused", "illness-evidence", "correction"},
+    "national": {
+        "notice-to-improve",
+        "unexplained",
+        "leave-granted",
+        "leave-refused",
+        "illness-evidence",
+        "correction",
+        "meeting-moved",
+        "meeting-called-off",
+    },
 }
 YEAR = example_facts().year
 
