@@ -35,6 +35,7 @@ app.conf.update(
     beat_schedule={
         "claim-what-is-due": {"task": "letters.tasks.claim_due_nights", "schedule": 180.0},
         "draft-planned-letters": {"task": "letters.tasks.draft_planned_letters", "schedule": 180.0},
+        "read-registers": {"task": "attendance.tasks.read_registers", "schedule": 900.0},
         "start-waiting-trials": {"task": "escalation.tasks.sweep_trials", "schedule": 180.0},
         "send-due-messages": {"task": "messaging.tasks.send_due_messages", "schedule": 60.0},
         "poll-messages": {"task": "messaging.tasks.poll_messages", "schedule": 60.0},

@@ -205,6 +205,11 @@ if not DEBUG:
     SECURE_HSTS_PRELOAD = True
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("BEHIND_PROXY", default=False) else None
 
+WONDE_URL: str = env.str("WONDE_URL", default="https://api.wonde.com/v1.0")
+"""Where schools' MIS are read; plain HTTP is refused with DEBUG off."""
+WONDE_PAUSE = env.float("WONDE_PAUSE", default=1.0)
+"""Seconds before a busy service is asked a second time; doubled with each further try."""
+
 CELERY_BROKER_URL = REDIS_URL or "memory://"
 CELERY_TASK_ALWAYS_EAGER = False
 
