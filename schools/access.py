@@ -28,6 +28,8 @@ ACTS: dict[str, tuple[frozenset[str], str]] = {
                  "A form's page is for its tutor and for those who lead attendance."),
     "record_contact": (frozenset({Role.OFFICER, Role.TUTOR, Role.HEAD_OF_YEAR, Role.ATTENDANCE_LEAD, Role.SAFEGUARDING_LEAD, Role.HEAD}),
                        "Conversations, calls and meetings are recorded by staff who work with the pupil."),
+    "take_register": (frozenset({Role.OFFICER, Role.TUTOR, Role.HEAD_OF_YEAR, Role.ATTENDANCE_LEAD, Role.HEAD}),
+                      "Registers are taken by the form's tutor and by those who lead attendance."),
     "change_marks": (frozenset({Role.OFFICER, Role.ATTENDANCE_LEAD}), "Only the attendance officer or lead changes marks."),
     "import_register": (frozenset({Role.OFFICER, Role.ATTENDANCE_LEAD, Role.ADMINISTRATOR}),
                         "Registers are imported by the attendance officer or an administrator."),
