@@ -13,6 +13,7 @@ from django.db import transaction
 from attendance.grid import academic_year_of
 from escalation.actions import begins_with_letter, letters_that_follow, task_title, tasks_that_follow
 from escalation.engine.ruleset import Stage
+from escalation.engine.schema import Action
 from escalation.models import Case, Event, Period, PlannedLetter, StageRecord, Task, WatchEntry
 from escalation.queries import ruleset_of
 from escalation.recording import due_on, planned_letter
@@ -201,17 +202,20 @@ def mark_stage_done(*, record: StageRecord, on: dt.date, by: User | None, role: 
 
 def _plan_what_follows(record: StageRecord, stage: Stage, on: dt.date) -> None:
     """The stage's further letters are planned, and its further actions become tasks of whoever acts."""
-    letters = [planned_letter(record, stage, action, on) for action in letters_that_follow(stage)]
-    PlannedLetter.objects.bulk_create(letters, ignore_conflicts=True)
-    actions = tasks_that_follow(stage)
-    if not actions:
+    plan_actions(record, stage, letters=letters_that_follow(stage), tasks=tasks_that_follow(stage), on=on)
+
+
+def plan_actions(record: StageRecord, stage: Stage, *, letters: list[Action], tasks: list[Action], on: dt.date) -> None:
+    """The letters are planned and the tasks given to whoever holds the role; what was planned before is left as it is."""
+    PlannedLetter.objects.bulk_create([planned_letter(record, stage, action, on) for action in letters], ignore_conflicts=True)
+    if not tasks:
         return
     case = record.case
     days = school_days(case.school, [case.year])
     placement = placement_on(case.pupil_id, case.school_id, on)
     year_group, form = (placement.year_group, placement.form) if placement else (None, "")
     held = StaffDirectory.of(case.school, on).who(stage.acts, year_group, form)
-    tasks = [
+    made = [
         Task(
             case=case,
             stage_record=record,
@@ -221,9 +225,9 @@ def _plan_what_follows(record: StageRecord, stage: Stage, on: dt.date) -> None:
             owner=held.user if held else None,
             due_on=due_on(days, on, action.due_days),
         )
-        for action in actions
+        for action in tasks
     ]
-    Task.objects.bulk_create(tasks, ignore_conflicts=True)
+    Task.objects.bulk_create(made, ignore_conflicts=True)
 
 
 def _begin_period(*, case: Case, stage: str, on: dt.date, weeks: int) -> Period:

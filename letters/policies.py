@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 
+from casework.models import Pause
+from casework.queries.discretion import why_letters_wait
 from letters.fields import MERGE_FIELDS
 from letters.models import Letter
 from letters.states import WAITING
@@ -24,10 +26,12 @@ def why_not_decide(letter: Letter, scope: Scope) -> str:
     return f"This letter is decided by the {Role(letter.approves).label.lower()}."
 
 
-def why_not_approve(letter: Letter, *, scope: Scope, merged_missing: tuple[str, ...] = ()) -> str:
-    """The same for approving: its state, what a person must still fill in, and the person's role."""
+def why_not_approve(letter: Letter, *, scope: Scope, merged_missing: tuple[str, ...] = (), pause: Pause | None = None) -> str:
+    """The same for approving: its state, a pause of the case, what a person must still fill in, and the person's role."""
     if letter.state not in WAITING:
         return state_sentence(letter)
+    if pause:
+        return why_letters_wait(pause, may_read=not scope.refusal("see_safeguarding", letter.school))
     if letter.held_until and scope.on < letter.held_until:
         return f"Held until {letter.held_until:%-d %B %Y}: {letter.reason}"
     if merged_missing:

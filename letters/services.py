@@ -18,6 +18,7 @@ from django.db import transaction
 from django.db.models import Q
 from pypdf import PdfReader, PdfWriter
 
+from casework.queries.discretion import paused, standing_pauses, why_letters_wait
 from escalation.models import Event, PlannedLetter, StageRecord
 from escalation.services import decline_stage, mark_stage_done
 from letters.enclosing import enclosures_of
@@ -158,8 +159,11 @@ def approve_letters(
     and must be looked at again. ``render`` False keeps the words without a PDF (the demo's older letters).
     """
     drawn = live(with_everything([letter.pk for letter in letters]), on)
+    waits = paused({letter.case_id for letter in letters}, on)
     return [
-        _approve(drawn[letter.pk], by=by, role=role, now=now, seen=(seen or {}).get(letter.pk), render=render)
+        Outcome(letter, False, why_letters_wait(waits[letter.case_id]))
+        if letter.case_id in waits
+        else _approve(drawn[letter.pk], by=by, role=role, now=now, seen=(seen or {}).get(letter.pk), render=render)
         for letter in letters
     ]
 
@@ -316,6 +320,7 @@ WITH_STAGE = ("school__group", "case__school__group", "stage_record__version", "
 def release_due(*, now: dt.datetime, on: dt.date, school: School | None = None) -> int:
     """Approved letters for the portal whose ten minutes are over become visible there; returns how many."""
     due = Letter.objects.filter(state=Letter.State.APPROVED, channel=Letter.Channel.PORTAL, leaves_at__lte=now)
+    due = due.exclude(case__pauses__in=standing_pauses(on))
     if school:
         due = due.filter(school=school)
     with transaction.atomic():
@@ -326,9 +331,13 @@ def release_due(*, now: dt.datetime, on: dt.date, school: School | None = None) 
 @transaction.atomic
 def make_print_batch(*, school: School, by: User, role: str, now: dt.datetime) -> PrintBatch:
     """Every approved letter for the post whose ten minutes are over, as one PDF in posting order with its manifest."""
-    due = Letter.objects.filter(
-        school=school, state=Letter.State.APPROVED, channel=Letter.Channel.PRINT, leaves_at__lte=now, batch__isnull=True
-    ).exclude(sha256="")
+    due = (
+        Letter.objects.filter(
+            school=school, state=Letter.State.APPROVED, channel=Letter.Channel.PRINT, leaves_at__lte=now, batch__isnull=True
+        )
+        .exclude(sha256="")
+        .exclude(case__pauses__in=standing_pauses(now.date()))
+    )
     letters = sorted(due.select_related("parent", "case"), key=posting_order)
     if not letters:
         raise Refused("No approved letter waits for the post. A letter can be printed ten minutes after its approval.")

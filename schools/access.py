@@ -44,6 +44,13 @@ ACTS: dict[str, tuple[frozenset[str], str]] = {
                     "The ladder is changed by the attendance lead, the head, the trust's lead or an administrator."),
     "review_ladder": (frozenset({Role.ATTENDANCE_LEAD, Role.HEAD, Role.TRUST_LEAD}),
                       "A changed ladder is reviewed and published by the attendance lead, the head or the trust's lead."),
+    "use_discretion": (frozenset({Role.HEAD_OF_YEAR, Role.ATTENDANCE_LEAD, Role.HEAD, Role.TRUST_LEAD}),
+                       "A stage is taken out of turn, left out or paused by the head of year, the attendance lead or the head."),
+    "raise_concern": (frozenset({Role.OFFICER, Role.TUTOR, Role.HEAD_OF_YEAR, Role.ATTENDANCE_LEAD, Role.SAFEGUARDING_LEAD, Role.HEAD,
+                                 Role.TRUST_LEAD}),
+                      "A concern is taken to the safeguarding lead by staff who work with the pupil: tell the lead in person."),
+    "see_safeguarding": (frozenset({Role.SAFEGUARDING_LEAD, Role.HEAD}),
+                         "Safeguarding notes are read by the safeguarding lead and the head of the school only: speak to the lead."),
 }  # fmt: skip
 """What may be done, by which roles, and the sentence that a person without them reads."""
 

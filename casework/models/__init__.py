@@ -4,6 +4,7 @@ A case, its tasks, its periods and its timeline are escalation's; what stands he
 """
 
 from casework.models.clocks import Clock as Clock
+from casework.models.discretion import Pause as Pause
 from casework.models.documents import Document as Document
 from casework.models.leave import LeaveDecision as LeaveDecision
 from casework.models.leave import LeaveRequest as LeaveRequest
@@ -18,5 +19,6 @@ from casework.models.penalties import PenaltyGround as PenaltyGround
 from casework.models.penalties import PenaltyMark as PenaltyMark
 from casework.models.penalties import PenaltyNotice as PenaltyNotice
 from casework.models.penalties import PenaltyRequest as PenaltyRequest
+from casework.models.safeguarding import SafeguardingNote as SafeguardingNote
 from casework.models.support import HomeVisit as HomeVisit
 from casework.models.support import SupportOffer as SupportOffer
