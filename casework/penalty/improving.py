@@ -151,7 +151,8 @@ def end_improvement_notices(*, school: School, on: dt.date, now: dt.datetime) ->
 
     Six statements however many end; none but the first where none does.
     """
-    due = list(ImprovementNotice.objects.filter(school=school, state=ImprovementNotice.State.RUNNING, ends_on__lte=on))
+    running = ImprovementNotice.objects.filter(school=school, state=ImprovementNotice.State.RUNNING, ends_on__lte=on)
+    due = list(running.select_related("school"))
     if not due:
         return 0
     marks = marks_of(school, {notice.pupil_id for notice in due}, on)
@@ -223,6 +224,7 @@ def decide_improvement(
     """What follows a notice that has ended: a request for a penalty notice, thanks, or more support."""
     if next_ not in ImprovementNotice.Next.values:
         raise Refused("Choose what follows: a request, thanks to the family, or more support.")
+    notice.refresh_from_db()
     if next_ == ImprovementNotice.Next.REQUEST and notice.outcome == ImprovementNotice.Outcome.MET:
         raise Refused("The time ended with enough improvement: no penalty notice follows from it.")
     _move(notice, ImprovementNotice.State.DECIDED, {"next": next_, "reason": reason.strip(), "decided_by": by, "decided_on": on})
