@@ -1,19 +1,19 @@
 """Reading a register file: bytes in; marks, numbered refusals and notices out. No database, no clock.
 
-Two shapes are read, both UTF-8 with or without a byte order mark, header names in any case. *Long*: a row a mark
-(``upn,date,session,code``, optionally ``admission_no,minutes_late,comment``). *Weeks*: a row a pupil and week (``UPN`` or ``StudentId``,
-which is the admission number, ``WeekBeginning``, ``MonAM`` … ``FriPM``). An empty cell or ``-`` is no mark. A row that cannot be read is
-refused with its number (the header is row 1) and the others go on; a file that is not this school's, or not a register, is refused whole.
+Two shapes of table are read, from CSV or XLSX (``schools.tables``), whatever the headings are called (``schools.columns``). *Long*: a row
+a mark (upn, date, session, code, and where they are there admission number, minutes late, comment). *Weeks*: a row a pupil and week (UPN
+or admission number, the week's Monday, MonAM … FriPM). An empty cell or ``-`` is no mark. Other formats give their marks as ``Entry``.
+
+All end in one checker. A row that cannot be read is refused with its number (the headings are row 1) and the others go on; a file that is
+not this school's, or not a register, is refused whole.
 """
 
 from __future__ import annotations
 
-import csv
 import datetime as dt
-import io
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -22,14 +22,11 @@ import numpy as np
 from attendance.codes import CODES, NO_MARK, Code
 from attendance.grid import SESSIONS, SLOTS, academic_year_of, slot
 from schools import ages
+from schools.columns import Column, guessed, placed
 from schools.rules import FileRefused, Refusal
 from schools.schooldays import SchoolDays
+from schools.tables import MAX_ROWS, Table, open_table
 
-MAX_BYTES = 32 * 1024 * 1024
-MAX_ROWS = 1_000_000
-MAX_COLUMNS = 100
-MAX_LINE = 50_000
-MAX_LINES_A_ROW = 20
 SHOWN_REFUSALS = 1000
 """So many are kept with their sentences; all are counted."""
 MAX_MINUTES_LATE = 600
@@ -37,10 +34,33 @@ MAX_COMMENT = 200
 MAX_RAW_CODE = 10
 MAX_UNKNOWN_CODES = 50
 
+_LONG = ("date", "session", "code")
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri")
 _CELLS = {f"{day}{session}".lower(): (number, session) for number, day in enumerate(WEEKDAYS) for session in SESSIONS}
-_ALIASES = {"studentid": "admissionno", "admissionnumber": "admissionno"}
-_LONG = ("date", "session", "code")
+LONG = (
+    Column("upn", "UPN", ("uniquepupilnumber", "pupilupn", "studentupn")),
+    Column("admissionno", "Admission number",
+           ("admissionnumber", "admissionnum", "studentid", "adno", "admno", "studentadmissionnumber", "pupiladmissionnumber")),
+    Column("date", "Date", 
+           ("markdate", "attendancedate", "calendarstartdate", "recorddate", "registerdate", "rollcalldate", "sessiondate", "day")),
+    Column("session", "Session",
+           ("ampm", "sessionname", "period", "periodname", "perioddisplayname", "rollcall", "rollcallname"), "AM or PM"),
+    Column("code", "Mark", ("mark", "attendancemark", "attendancecode", "markcode", "registermark", "registrationmark", "sessionmark")),
+    Column("minuteslate", "Minutes late", ("minslate", "lateminutes", "minutes", "late")),
+    Column("comment", "Comment", ("comments", "attendancecomment", "note", "notes", "recordnote", "reason")),
+)  # fmt: skip
+WEEKS = (
+    *LONG[:2],
+    Column("weekbeginning", "Week beginning",
+           ("weekcommencing", "weekstart", "weekstarting", "weekstartdate", "wb", "wc", "weekbeginningdate", "monday"), "The Monday"),
+    *(
+        Column(f"{day}{session}".lower(), f"{day} {session}", (f"{name}{session}".lower(), f"{day}{half}", f"{name}{half}"))
+        for day, name in zip(WEEKDAYS, ("monday", "tuesday", "wednesday", "thursday", "friday"), strict=True)
+        for session, half in zip(SESSIONS, ("morning", "afternoon"), strict=True)
+    ),
+)  # fmt: skip
+SHAPES: Mapping[str, tuple[Column, ...]] = {"long": LONG, "weeks": WEEKS}
+_HALVES = {"AM": "AM", "PM": "PM", "MORNING": "AM", "AFTERNOON": "PM"}
 
 
 class OnRoll(NamedTuple):
@@ -138,19 +158,68 @@ class _Day(NamedTuple):
 _NOTHING = NO_MARK.encode() * SLOTS
 
 
-def read(data: bytes, roll: Roll, file_format: str | None = None) -> Reading:
-    """Reads a file of ``file_format`` ("long" or "weeks"; None: told from the header). FileRefused where it is refused whole."""
-    records = _records(decoded(data))
-    columns = _columns(next(records, []))
-    shape = _shape(columns, file_format)
-    reader = _TableReader(roll, columns, Reading(shape))
-    for row, fields in enumerate(records, start=2):
+def read(
+    data: bytes, roll: Roll, file_format: str | None = None, *, columns: Mapping[str, str] | None = None, sheet: str = ""
+) -> Reading:
+    """Reads a file of ``file_format`` ("long" or "weeks"; None: told from the headings). FileRefused where it is refused whole.
+
+    ``columns``: our column to the file's heading, as somebody said it; with it ``file_format`` must be given. ``sheet``: of a workbook.
+    """
+    return read_table(open_table(data, sheet), roll, file_format, columns)
+
+
+def read_table(table: Table, roll: Roll, file_format: str | None = None, columns: Mapping[str, str] | None = None) -> Reading:
+    """Reads a table that was opened already; see ``read``."""
+    places = Headings.of(table.headings, file_format, columns).found()
+    reader = _TableReader(roll, places.columns, Reading(places.shape), len(table.headings))
+    for row, fields in table.rows:
         if row > MAX_ROWS + 1:
             raise FileRefused(f"The file has more than {MAX_ROWS:,} rows: split it by term and import the parts.")
         if any(fields):
             reader.take(row, fields)
     reader.settle()
+    reader.reading.notices[:0] = table.notices
     return reader.reading
+
+
+@dataclass(frozen=True)
+class Headings:
+    """What the headings of a register file say: its shape, where each of our columns stands, and which are missing that it needs."""
+
+    shape: str
+    columns: Mapping[str, int]
+    missing: Sequence[str]
+
+    @classmethod
+    def of(cls, headings: Sequence[str], shape: str | None = None, said: Mapping[str, str] | None = None) -> Headings:
+        """Guessed, unless somebody ``said`` which is which. FileRefused where ``shape`` is not what the headings look like."""
+        found = {name: guessed(headings, columns) for name, columns in SHAPES.items()} if said is None else {}
+        looks = "weeks" if "weekbeginning" in found.get("weeks", {}) and "code" not in found["long"] else "long"
+        if shape not in (None, looks) and said is None and not _needed(looks, found[looks]):
+            raise FileRefused(f"The header is not that of format “{shape}” but looks like “{looks}”: choose that format.")
+        shape = shape or looks
+        columns = placed(headings, said) if said is not None else found[shape]
+        return cls(shape, columns, _needed(shape, columns))
+
+    def found(self) -> Headings:
+        """Itself; FileRefused where a column is missing."""
+        if self.missing:
+            raise FileRefused(
+                f"The header has no column {', '.join(self.missing)}. A register file begins with upn,date,session,code"
+                " or with UPN,WeekBeginning,MonAM,…,FriPM."
+            )
+        return self
+
+
+def _needed(shape: str, columns: Iterable[str]) -> list[str]:
+    """The columns that a register of the shape cannot be without and that are not among ``columns``."""
+    given = set(columns)
+    missing = [name for name in (("weekbeginning",) if shape == "weeks" else _LONG) if name not in given]
+    if not {"upn", "admissionno"} & given:
+        missing.insert(0, "upn")
+    if shape == "weeks" and not set(_CELLS) & given:
+        missing.append("monam … fripm")
+    return missing
 
 
 def read_entries(entries: Iterable[Entry], roll: Roll, *, format: str, raw_codes: Mapping[str, str] | None = None) -> Reading:
@@ -165,94 +234,6 @@ def read_entries(entries: Iterable[Entry], roll: Roll, *, format: str, raw_codes
         reader.take_entry(entry)
     reader.settle()
     return reader.reading
-
-
-def decoded(data: bytes) -> str:
-    """The file's text. FileRefused for what is too large, not text, or not UTF-8, saying how to save it again."""
-    if len(data) > MAX_BYTES:
-        raise FileRefused(f"The file is larger than {MAX_BYTES // 1024**2} MB: split it by term and import the parts.")
-    if data[:2] == b"PK" or data[:4] == b"\xd0\xcf\x11\xe0":
-        raise FileRefused(
-            "This is a workbook or an archive, not a CSV file: open it, save the sheet as “CSV UTF-8” and import that."
-        )
-    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        raise FileRefused("The file is in UTF-16: save it again as “CSV UTF-8” and import that.")
-    if b"\0" in data:
-        raise FileRefused(
-            f"Row {_line(data, data.index(0))} holds a NUL byte, so this is not a CSV file: export the register again."
-        )
-    if endless := re.search(rb"[^\r\n]{%d}" % MAX_LINE, data):
-        raise FileRefused(
-            f"Row {_line(data, endless.start())} has more than {MAX_LINE:,} characters, so this is not a register: export it again."
-        )
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise FileRefused(
-            f"Row {_line(data, error.start)} holds a character that is not UTF-8 (the file may be in Windows-1252): "
-            "save it again as “CSV UTF-8” and import that."
-        ) from None
-
-
-def _line(data: bytes, at: int) -> int:
-    return data.count(b"\n", 0, at) + 1
-
-
-def _records(text: str) -> Iterator[list[str]]:
-    """The values of each row, without the spaces around them; a row with an open quote ends the file before it fills the memory."""
-    lines_of_row = 0
-
-    def lines() -> Iterator[str]:
-        nonlocal lines_of_row
-        for line in io.StringIO(text, newline=""):
-            lines_of_row += 1
-            if lines_of_row > MAX_LINES_A_ROW:
-                raise csv.Error(f"it goes on for more than {MAX_LINES_A_ROW} lines, so a quotation mark may be missing")
-            yield line
-
-    reader = csv.reader(lines(), strict=True)
-    try:
-        for record in reader:
-            lines_of_row = 0
-            yield [value.strip() for value in record]
-    except csv.Error as error:
-        raise FileRefused(f"Row {reader.line_num} cannot be read as CSV ({error}): export the register again.") from None
-
-
-def _columns(header: Sequence[str]) -> dict[str, int]:
-    """Position of each column by its name, without capitals, spaces and underscores."""
-    if not any(header):
-        raise FileRefused(
-            "The file is empty or has no header: its first row must name the columns, such as upn,date,session,code."
-        )
-    if len(header) > MAX_COLUMNS:
-        raise FileRefused(f"The header names {len(header):,} columns; a register file has at most {MAX_COLUMNS}.")
-    names = [re.sub(r"[\W_]", "", name.lower()) for name in header]
-    names = [_ALIASES.get(name, name) for name in names]
-    for name in filter(None, names):
-        if names.count(name) > 1:
-            raise FileRefused(f"The header names column {shown(name)} twice: leave one of them out.")
-    return {name: position for position, name in enumerate(names) if name}
-
-
-def _shape(columns: Mapping[str, int], wanted: str | None) -> str:
-    """ "long" or "weeks", as the header shows it. FileRefused where it is neither, or not what was asked for."""
-    found = "weeks" if "weekbeginning" in columns else "long"
-    if wanted not in (None, found):
-        raise FileRefused(f"The header is not that of format “{wanted}” but looks like “{found}”: choose that format.")
-    needed = ("weekbeginning",) if found == "weeks" else _LONG
-    missing = [name for name in needed if name not in columns]
-    if not {"upn", "admissionno"} & set(columns):
-        missing.insert(0, "upn")
-    if found == "weeks" and not set(_CELLS) & set(columns):
-        missing.append("monam … fripm")
-    if missing:
-        hint = " (the columns are separated by semicolons or tabs: save the file with commas)" if len(columns) == 1 else ""
-        raise FileRefused(
-            f"The header has no column {', '.join(missing)}{hint}. A register file begins with upn,date,session,code"
-            " or with UPN,WeekBeginning,MonAM,…,FriPM."
-        )
-    return found
 
 
 def shown(text: str) -> str:
@@ -312,8 +293,8 @@ class _Reader:
         comment: str,
     ) -> None:
         """Enters a mark with what is known of it beyond its code."""
-        half = session.upper()
-        if half not in SESSIONS:
+        half = _HALVES.get(session.upper())
+        if half is None:
             raise _RowRefused(f"Session {shown(session)} is neither AM nor PM: write one of them.")
         if code in ("", "-"):
             if not raw_code:
@@ -399,10 +380,10 @@ class _Reader:
 class _TableReader(_Reader):
     """Takes the rows of a table, of either shape."""
 
-    def __init__(self, roll: Roll, columns: Mapping[str, int], reading: Reading) -> None:
+    def __init__(self, roll: Roll, columns: Mapping[str, int], reading: Reading, width: int) -> None:
         super().__init__(roll, reading)
         self.columns = columns
-        self.width = 1 + max(columns.values())
+        self.width = width
         self.cells = [(columns[name], *place) for name, place in _CELLS.items() if name in columns]
 
     def take(self, row: int, fields: list[str]) -> None:

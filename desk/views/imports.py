@@ -17,7 +17,6 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST
 
-from attendance.imports import MAX_BYTES, FileRefused
 from attendance.models import ImportBatch
 from attendance.queries import Preview, preview_import
 from attendance.services import import_register
@@ -26,7 +25,8 @@ from desk.requests import StaffRequest, school_or_404, schools_for
 from letters.phrases import count
 from schools.clock import now
 from schools.models import Enrolment, Role, School
-from schools.rules import Refused
+from schools.rules import FileRefused, Refused
+from schools.tables import MAX_BYTES
 
 SESSION_KEY = "register_import"
 SHOWN = 100

@@ -118,10 +118,13 @@ def test_a_pupil_without_upn_is_found_by_admission_number() -> None:
     assert [enrolment for enrolment, _ in result.marks] == [5, 1]
 
 
+UNKNOWN = (
+    "use a national attendance code, such as /, L, I or N, or say once on the import page which national code it stands for."
+)
 REFUSED_ROWS = {
-    f"{IMOGEN},2025-11-20,PM,QQ": "Code “QQ” is not known: use a national attendance code, such as /, L, I or N, or say once on the import page which national code it stands for.",
+    f"{IMOGEN},2025-11-20,PM,QQ": f"Code “QQ” is not known: {UNKNOWN}",
     f"{IMOGEN},2025-11-20,PM,n": "Code “n” is not known: did you mean N?",
-    f"{IMOGEN},2025-11-20,PM,.": "Code “.” is not known: use a national attendance code, such as /, L, I or N, or say once on the import page which national code it stands for.",
+    f"{IMOGEN},2025-11-20,PM,.": f"Code “.” is not known: {UNKNOWN}",
     f"{IMOGEN},2025-11-20,PM,t": "Code “t” is not known: did you mean T?",
     f"{IMOGEN},2025-11-22,AM,/": "Saturday 22 November 2025 is a weekend day: correct the date.",
     f"{IMOGEN},2025-10-24,AM,/": "24 October 2025 is not a school day (staff training day): correct the date or the school's calendar.",
@@ -193,7 +196,12 @@ def test_another_schools_upn_is_not_saved_by_a_like_admission_number() -> None:
 
 def test_a_bad_cell_of_a_week_is_refused_and_its_others_stand() -> None:
     result = reading(WEEKS + f"{IMOGEN},2025-11-17,/,/,/,/,??,/,/,/,/,/\n")
-    assert result.refusals == [(2, "WedAM: Code “??” is not known: use a national attendance code, such as /, L, I or N, or say once on the import page which national code it stands for.")]
+    assert result.refusals == [
+        (
+            2,
+            f"WedAM: Code “??” is not known: {UNKNOWN}",
+        )
+    ]
     assert mark(result, 1, dt.date(2025, 11, 19), "PM") == "/"
 
 
@@ -223,10 +231,8 @@ REFUSED_FILES: dict[str, tuple[bytes, str]] = {
     "empty": (b"", "The file is empty or has no header"),
     "blank lines": (b"\n\n", "The file is empty or has no header"),
     "header only": (HEADER.encode(), "The file has a header and no rows"),
-    "workbook": (b"PK\x03\x04rest", "This is a workbook or an archive, not a CSV file"),
-    "old workbook": (b"\xd0\xcf\x11\xe0rest", "This is a workbook or an archive, not a CSV file"),
-    "utf-16": ((HEADER + GOOD).encode("utf-16"), "The file is in UTF-16"),
-    "windows-1252": ((HEADER + GOOD + "A,b,c,é").encode("cp1252"), "Row 4 holds a character that is not UTF-8"),
+    "workbook": (b"PK\x03\x04rest", "The workbook is damaged or not an XLSX file"),
+    "old workbook": (b"\xd0\xcf\x11\xe0rest", "This is a workbook of the old kind"),
     "nul": ((HEADER + "\0").encode(), "Row 2 holds a NUL byte"),
     "too large": (b"x" * (32 * 1024 * 1024 + 1), "The file is larger than 32 MB"),
     "open quote": ((HEADER + GOOD + '"never closed').encode(), "Row 4 cannot be read as CSV"),
@@ -235,9 +241,8 @@ REFUSED_FILES: dict[str, tuple[bytes, str]] = {
     "no code": (b"upn,date,session\n", "The header has no column code."),
     "no pupil": (b"date,session,code\n", "The header has no column upn."),
     "no marks": (b"upn,WeekBeginning\n", "The header has no column monam … fripm."),
-    "semicolons": (b"upn;date;session;code\n", "separated by semicolons or tabs"),
     "two codes": (b"upn,date,session,code,Code\n", "The header names column “code” twice"),
-    "a hundred and one columns": (b"," * 100 + b"x\n", "The header names 101 columns; a register file has at most 100."),
+    "a hundred and one columns": (b"," * 100 + b"x\n", "The header names 101 columns; a file has at most 100"),
     "a million columns": (b"," * 1_000_000 + b"x\n", "Row 1 has more than 50,000 characters"),
     "not a register": (b"<html><body>sign in</body></html>\n", "The header has no column"),
     "another school's": (

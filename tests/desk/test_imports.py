@@ -88,7 +88,7 @@ def test_a_second_file_takes_the_place_of_the_first(client: Client, cast: Cast) 
         ("", "The file is empty"),
         ("name,day\nx,y\n", "The header has no column"),
         ("upn,date,session,code\n", "no rows"),
-        ("PK\x03\x04 a workbook", "not a CSV file"),
+        ("PK\x03\x04 a workbook", "damaged or not an XLSX file"),
     ],
 )
 def test_a_file_refused_whole_says_why_and_what_to_do(client: Client, cast: Cast, text: str, sentence: str) -> None:

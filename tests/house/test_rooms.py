@@ -17,7 +17,7 @@ OWN: dict[str, set[str]] = {
     "schools": {
         *{"access", "ages", "audit", "clock", "middleware", "rules", "schooldays", "secrets", "sign_in", "staff"},
         *{"arrivals", "changes", "contacts_plan", "known_people", "people", "people_plan"},
-        *{"columns", "people_table", "people_undo", "tables"},
+        *{"columns", "people_table", "people_undo", "tables", "workbooks"},
     },
     "attendance": {
         *{"bulk", "codes", "conflicts", "figures", "grid", "history", "importing", "imports", "undoing"},

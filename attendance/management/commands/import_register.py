@@ -9,11 +9,12 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from attendance.imports import MAX_BYTES, FileRefused, Refusal
 from attendance.queries import Preview, preview_import
 from attendance.services import import_register
 from schools import clock
 from schools.models import School
+from schools.rules import FileRefused, Refusal
+from schools.tables import MAX_BYTES
 
 
 class Command(BaseCommand):
