@@ -22,6 +22,7 @@ from schools.rules import Refused
 SLOTS_A_WEEK = (10, 14)
 CLOSED = "#"
 _EMPTY = frozenset(" -.")
+_INDENT = re.compile(r"^\s*[\r\n]\s*|\s*[\r\n]\s*$|\t")
 _TOKENS = re.compile(r"C[12]|J1|Y[1-7]|.", re.DOTALL)
 
 
@@ -67,7 +68,8 @@ def read_marks(text: str, starts: dt.date, *, slots_a_week: int | None = None, t
 
     ``totals``, as the file gives them, decide between two readings that both fit.
     """
-    ways = _ways(text.strip("\r\n\t"))
+    text = _INDENT.sub("", text)
+    ways = _ways(text)
     widths = (slots_a_week,) if slots_a_week else SLOTS_A_WEEK
     readings = [marks for way in ways if (marks := _fitting(way, starts, widths))]
     if len(readings) > 1 and totals:
@@ -98,10 +100,18 @@ def _why_none(text: str, ways: Sequence[str], starts: dt.date, widths: Sequence[
 
 
 def _ways(text: str) -> list[str]:
-    """The string's marks by each way of writing two-character codes in which every mark is known; a way that says the same comes once."""
-    pairs = [text[place : place + 2].strip() for place in range(0, len(text), 2)]
-    written = [list(text), _TOKENS.findall(text), pairs if len(text) % 2 == 0 else ["?"]]
-    return list(dict.fromkeys(way for marks in written if (way := _characters(marks)) is not None))
+    """The string's marks by each way in which it can be meant, one character a session; none where a mark is unknown in all of them.
+
+    Where a two-character code stands as such, alone in its place or between single ones, that settles how the string is written.
+    """
+    single, written_out = list(text), _TOKENS.findall(text)
+    padded = [text[place : place + 2].strip() for place in range(0, len(text), 2)]
+    in_pairs = _characters(padded) if len(text) % 2 == 0 else None
+    if in_pairs and any(mark in CODES and len(mark) == 2 for mark in padded):
+        return [in_pairs]
+    if any(len(mark) == 2 for mark in written_out) and not any(mark.isdigit() for mark in written_out):
+        single = written_out
+    return list(dict.fromkeys(way for way in (_characters(single), in_pairs) if way is not None))
 
 
 def _characters(marks: Iterable[str]) -> str | None:
@@ -111,7 +121,7 @@ def _characters(marks: Iterable[str]) -> str | None:
 
 
 def _character(mark: str) -> str | None:
-    if not mark or mark in _EMPTY:
+    if set(mark) <= _EMPTY:
         return NO_MARK
     if mark in CODES:
         return CODES[mark].character

@@ -79,7 +79,8 @@ def read_xml(data: bytes) -> Element:
         raise FileRefused(f"The file is larger than {MAX_BYTES // 1024**2} MB: export fewer pupils at a time.")
     if not data.strip():
         raise FileRefused("Line 1: the file is empty. Export it again.")
-    builder, parser = _Builder(), make_parser()
+    parser = make_parser()
+    builder = _Builder(parser)
     parser.forbid_dtd = True
     parser.setContentHandler(builder)
     try:
@@ -107,22 +108,19 @@ def read_xml(data: bytes) -> Element:
 class _Builder(ContentHandler):
     """Takes the parser's events into a tree, and stops at the limits."""
 
-    def __init__(self) -> None:
+    def __init__(self, locator: Locator) -> None:
         super().__init__()
+        self._locator = locator
         self.root: Element | None = None
         self._open: list[Element] = []
         self._texts: list[list[str]] = []
         self._length = 0
         self._count = 0
-        self._locator: Locator | None = None
 
     @property
     def line(self) -> int:
         """The line that is being read."""
-        return max((self._locator.getLineNumber() or 1) if self._locator else 1, 1)
-
-    def setDocumentLocator(self, locator: Locator) -> None:
-        self._locator = locator
+        return max(self._locator.getLineNumber() or 1, 1)
 
     def startElement(self, name: str, attrs: object) -> None:
         self._count += 1

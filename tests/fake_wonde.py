@@ -82,7 +82,12 @@ class _Handler(BaseHTTPRequestHandler):
             held = [each for each in held if str(each.get("updated_at", {}).get("date", "9")) > query["updated_after"]]
         page, size = int(query.get("page", "1")), self.wonde.page_size
         more = page * size < len(held)
-        pagination = {"next": f"{self.wonde.address}{self.path}" if more else None, "more": more, "per_page": size, "current_page": page}
+        pagination = {
+            "next": f"{self.wonde.address}{self.path}" if more else None,
+            "more": more,
+            "per_page": size,
+            "current_page": page,
+        }
         return self._say(200, {"data": held[(page - 1) * size : page * size], "meta": {"pagination": pagination}})
 
     def _fault(self, fault: Any) -> None:
