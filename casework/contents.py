@@ -68,4 +68,5 @@ def _text(content: bytes) -> str:
 def safe_name(name: str, media_type: str) -> str:
     """The file's name without path and odd characters, with the ending that its content has."""
     stem = name.replace("\\", "/").rsplit("/", 1)[-1].rpartition(".")[0] or name
-    return f"{_UNSAFE.sub(' ', stem).strip(' .')[:100] or 'document'}{ENDINGS[media_type]}"
+    plain = " ".join(_UNSAFE.sub(" ", stem).split())
+    return f"{plain.strip(' .')[:100] or 'document'}{ENDINGS[media_type]}"

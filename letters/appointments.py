@@ -88,15 +88,25 @@ def cancel_and_tell(*, meeting: Meeting, reason: str, by: User, role: str, on: d
 
 
 def _naming(meeting: Meeting) -> list[Letter]:
-    """Letters of the case that were approved with this meeting's time, or have left with it."""
-    starts = timezone.localtime(meeting.starts_at)
-    stated = {"on": starts.date().isoformat(), "at": starts.time().isoformat()}
+    """Letters of the case that were approved with a time that this meeting has or had, or have left with it; the latest last."""
+    times = {_stated(moment) for moment in (meeting.starts_at, *meeting.history.values_list("starts_at", flat=True))}
     approved = Letter.objects.filter(case=meeting.case_id, state__in=(Letter.State.APPROVED, Letter.State.SENDING, *LEFT))
     return [
         letter
-        for letter in approved.select_related("school", "stage_record")
-        if {key: (letter.facts.get("meeting") or {}).get(key) for key in stated} == stated
+        for letter in approved.select_related("school", "stage_record").order_by("left_on", "pk")
+        if (_named(letter)["on"], _named(letter)["at"]) in times
     ]
+
+
+def _stated(moment: dt.datetime) -> tuple[str, str]:
+    """Date and time as a letter's frozen facts have them."""
+    local = timezone.localtime(moment)
+    return local.date().isoformat(), local.time().isoformat()
+
+
+def _named(letter: Letter) -> dict[str, str]:
+    """The meeting that the letter's frozen facts state."""
+    return {"on": "", "at": "", "place": "", **(letter.facts.get("meeting") or {})}
 
 
 def _see_to(
@@ -104,12 +114,23 @@ def _see_to(
 ) -> Told:
     back = [letter for letter in naming if take_back(letter=letter, reason=reason, by=by, role=role, now=now)]
     left = [letter for letter in naming if letter not in back]
-    waits = Letter.objects.filter(planned__in=_plans(meeting).filter(letter=wording), state__in=WAITING)
+    plans = _plans(meeting).filter(letter=wording)
+    if left and wording == MOVED and _knows(left[-1], meeting):
+        plans.exclude(letters__state__in=LEFT).update(state=PlannedLetter.State.WITHDRAWN)
+        withdraw_without_ground(now=now, school=meeting.case.school)
+        return Told(meeting, len(back))
+    waits = Letter.objects.filter(planned__in=plans, state__in=WAITING)
     fresh = bool(left) and not waits.exists()
     if fresh:
-        _plan(meeting, left[0], wording, on)
+        _plan(meeting, left[-1], wording, on)
         draft_planned(now=now, on=on, school=meeting.case.school)
     return Told(meeting, len(back), fresh)
+
+
+def _knows(letter: Letter, meeting: Meeting) -> bool:
+    """Whether the family's last letter names the time and place that the meeting has (again)."""
+    named = _named(letter)
+    return (named["on"], named["at"]) == _stated(meeting.starts_at) and named["place"] == meeting.place
 
 
 def _plans(meeting: Meeting) -> QuerySet[PlannedLetter]:
@@ -120,7 +141,7 @@ def _plan(meeting: Meeting, left: Letter, wording: str, on: dt.date) -> None:
     """Plans a fresh letter that says which time no longer holds: the one that the family has in hand."""
     record = meeting.stage_record
     version = record.version if record else adopted(meeting.case.school, on)[0]
-    stated = left.facts["meeting"]
+    stated = _named(left)
     about = {
         "old_meeting_date": phrases.weekday_date(dt.date.fromisoformat(stated["on"])),
         "old_meeting_time": phrases.clock(dt.time.fromisoformat(stated["at"])),
