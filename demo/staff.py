@@ -13,11 +13,12 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from attendance.chasing import log_call
 from attendance.grid import academic_year_of, slot
 from attendance.models import RegisterRow
 from demo.build import at
 from escalation.models import Task, WatchEntry
-from escalation.services import close_watch_entry, complete_task, record_contact
+from escalation.services import close_watch_entry, complete_task
 from letters.catalogue import wording_for
 from letters.models import Letter
 from letters.phrases import full_date, weekday_date
@@ -280,13 +281,12 @@ class ScriptedStaff:
                 ("no_answer", "left_message", "no_answer", "")[number(4, "ring", pupil.pk, on)],
             )
             if parent and outcome:
-                record_contact(
+                log_call(
                     pupil=pupil,
                     school=self.school,
-                    kind="call",
+                    about=on,
                     by=self.officer.user,
                     role=Role.OFFICER,
-                    on=on,
                     now=at(on, 9, number(50, "ring", pupil.pk)),
                     outcome=outcome,
                     parent=parent,

@@ -7,43 +7,6 @@ from typing import Any
 
 from django import forms
 
-CALL_OUTCOMES = (
-    ("spoke", "Spoke"),
-    ("no_answer", "No answer"),
-    ("left_message", "Left a message"),
-    ("wrong_number", "Wrong number"),
-)
-REASON_CODES = (
-    ("", "None yet"),
-    ("I", "Illness (I)"),
-    ("M", "Medical appointment (M)"),
-    ("C", "Other, agreed (C)"),
-    ("O", "Not agreed (O)"),
-    ("G", "Holiday, not agreed (G)"),
-    ("U", "Came late, after registers closed (U)"),
-)
-"""What a parent may say on the telephone, with the code that it leads to; whether a reason is accepted is the school's to decide."""
-
-
-class CallForm(forms.Form):
-    """How a call home went, and the reason that was given."""
-
-    outcome = forms.ChoiceField(
-        label="How did the call go?", choices=CALL_OUTCOMES, error_messages={"required": "Choose how the call went."}
-    )
-    parent = forms.IntegerField(required=False)
-    code = forms.ChoiceField(label="Reason given", choices=REASON_CODES, required=False)
-    until = forms.DateField(
-        label="Away until", required=False, error_messages={"invalid": "Away until: give a date, such as 25/11/2025."}
-    )
-    note = forms.CharField(label="What was said", required=False, max_length=500)
-
-    def clean(self) -> dict[str, Any]:
-        values = super().clean() or {}
-        if values.get("code") and values.get("outcome") != "spoke":
-            raise forms.ValidationError("A reason can only be recorded for a call in which you spoke with somebody.")
-        return values
-
 
 class ReasonForm(forms.Form):
     """A decision with its reason, and perhaps a day on which to ask again."""

@@ -28,22 +28,31 @@ PAGES: tuple[tuple[str, str, str], ...] = (
     ("Decisions", "desk:decisions", "see_decisions"),
     ("My form", "desk:forms", "see_form"),
     ("Pupils", "desk:pupils", ""),
-    ("Registers", "desk:import", "import_register"),
+    ("Registers", "desk:registers", "take_register"),
+    ("Import", "desk:import", "import_register"),
     ("Letters", "desk:letters", "see_decisions"),
     ("Post", "desk:batches", "print_letters"),
+    ("Texts", "desk:texts", "send_texts"),
     ("Nights", "desk:nights", "see_nights"),
+    ("Notify", "desk:texts-set-up", "set_up_texts"),
 )
 """Title, address and the act that opens the page; without an act it is for everyone who may see a pupil."""
 
 BELONGS = {
     "desk:pupil": "desk:pupils",
+    **dict.fromkeys((f"desk:{page}" for page in ("calling", "n-codes", "illness", "missing-registers")), "desk:today"),
     "desk:form": "desk:forms",
     "desk:letter": "desk:letters",
     "desk:import-preview": "desk:import",
+    "desk:register": "desk:registers",
+    **dict.fromkeys(("desk:mark", "desk:marks"), "desk:pupils"),
     "desk:decisions-review": "desk:decisions",
     "desk:hold": "desk:decisions",
     "desk:decline": "desk:decisions",
     "desk:edit": "desk:decisions",
+    "desk:texts-new": "desk:texts",
+    "desk:texts-send": "desk:texts",
+    "desk:texts-answer": "desk:texts",
     "desk:trials": "desk:ladder",
     "desk:trial": "desk:ladder",
     **dict.fromkeys(

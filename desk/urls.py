@@ -7,6 +7,7 @@ from django.urls import URLPattern, path
 from desk.views import (
     acts,
     batches,
+    calling,
     contradictions,
     decisions,
     form,
@@ -15,10 +16,13 @@ from desk.views import (
     ladder,
     leaflet,
     letters,
+    marks,
     nights,
     pupil,
+    register,
     rules,
     search,
+    texts,
     today,
     trials,
     why,
@@ -53,7 +57,15 @@ _cases: list[URLPattern] = [
     path("files/<path:name>", letters.file, name="file"),
 ]
 
+_taking: list[URLPattern] = [
+    path("registers/", register.registers, name="registers"),
+    path("registers/<str:urn>/<str:date>/<str:session>/<path:form>/", register.register, name="register"),
+    path("marks/<int:enrolment>/", marks.marks, name="marks"),
+    path("marks/<int:enrolment>/<str:date>/<str:session>/", marks.mark, name="mark"),
+]
+
 _registers: list[URLPattern] = [
+    *_taking,
     path("registers/import/", imports.upload, name="import"),
     path("registers/import/preview/", imports.preview, name="import-preview"),
     path("registers/import/commit/", imports.commit, name="import-commit"),
@@ -78,6 +90,16 @@ _day: list[URLPattern] = [
     path("forms/<str:urn>/<path:form>/", form.form, name="form"),
     path("search/", search.search, name="search"),
     path("pupils/", search.pupils, name="pupils"),
+]
+
+_chasing: list[URLPattern] = [
+    path("today/calling/", calling.calling, name="calling"),
+    path("today/n-codes/", calling.n_codes, name="n-codes"),
+    path("today/illness/", calling.illness, name="illness"),
+    path("today/registers/", calling.missing, name="missing-registers"),
+    path("today/registers/<str:urn>/ask/", calling.nudge, name="nudge"),
+    path("today/call/<int:enrolment>/same-reason/", calling.same_reason, name="same-reason"),
+    path("today/call/<int:enrolment>/safeguarding/", calling.tell_safeguarding, name="tell-safeguarding"),
 ]
 
 _trials: list[URLPattern] = [
@@ -108,4 +130,16 @@ _rules: list[URLPattern] = [
     path("rules/drafts/<int:pk>/publish/", rules.publish, name="rules-publish"),
 ]
 
-urlpatterns: list[URLPattern] = [*_first, *_day, *_registers, *_cases, *_trials, *_rules]
+_texts: list[URLPattern] = [
+    path("texts/", texts.texts, name="texts"),
+    path("texts/new/", texts.new, name="texts-new"),
+    path("texts/send/", texts.send, name="texts-send"),
+    path("texts/<int:pk>/take-back/", texts.take_back, name="texts-take-back"),
+    path("texts/replies/<int:pk>/read/", texts.read, name="texts-read"),
+    path("texts/replies/<int:pk>/answer/", texts.answer, name="texts-answer"),
+    path("texts/set-up/", texts.set_up, name="texts-set-up"),
+    path("texts/<str:urn>/look/", texts.look, name="texts-look"),
+    path("texts/<str:urn>/try/", texts.try_set_up, name="texts-try"),
+]
+
+urlpatterns: list[URLPattern] = [*_first, *_day, *_chasing, *_registers, *_cases, *_trials, *_rules, *_texts]

@@ -15,6 +15,8 @@ import numpy as np
 from django.db.models import Q
 from django.utils import timezone
 
+from attendance.grid import academic_year_of
+from attendance.models import AbsenceCall
 from attendance.models import Figures as StoredFigures
 from casework.models import Attendee, Meeting, SupportOffer
 from casework.queries.meetings import asked_to, meetings_of
@@ -67,6 +69,12 @@ OFFER_PHRASES: dict[str, str] = {
 """After "we", by kind of offer. What would tell of health (a nurse, counselling) and what staff wrote freely is only "help"."""
 OFFERED: dict[str, str] = {SupportOffer.Kind.EARLY_HELP: "early_help"}
 """The kind of contact that an offer is, where a letter asks for it by name."""
+SPOKEN: dict[str, str] = {
+    AbsenceCall.Channel.CALL: "call",
+    AbsenceCall.Channel.CAME_IN: "conversation",
+    AbsenceCall.Channel.VISIT: "visit",
+}
+"""How a letter names a call about an absence in which its reader took part."""
 REPLY_DAYS = 10
 """Calendar days after the letter's date until which we ask for an answer; a weekend moves it to the Friday before."""
 
@@ -227,7 +235,18 @@ class Record:
         key = (planned.case_id, link.parent_id)
         letters = [Contact("letter", letter.left_on, letter.wording) for letter in self._letters_before[key] if letter.left_on]
         talks = [Contact(_talk_kind(event), event.on) for event in self._talks[key]]
-        return sorted([*letters, *talks, *self._offers[key]], key=lambda contact: contact.on)
+        return sorted([*letters, *talks, *self._calls[key], *self._offers[key]], key=lambda contact: contact.on)
+
+    @cached_property
+    def _calls(self) -> dict[tuple[int, int], list[Contact]]:
+        """Calls about absences in which the parent was spoken with, by case and parent."""
+        case_of = {(letter.case.pupil_id, letter.case.year): letter.case_id for letter in self.planned}
+        found: dict[tuple[int, int], list[Contact]] = defaultdict(list)
+        spoken = AbsenceCall.objects.filter(outcome=AbsenceCall.Outcome.SPOKE, channel__in=SPOKEN, parent__isnull=False)
+        for call in spoken.filter(pupil__in=self.pupil_ids, school=self.school):
+            case = case_of.get((call.pupil_id, academic_year_of(call.about)), 0)
+            found[case, call.parent_id or 0].append(Contact(SPOKEN[call.channel], timezone.localdate(call.at)))
+        return found
 
     @cached_property
     def _offers(self) -> dict[tuple[int, int], list[Contact]]:

@@ -22,6 +22,7 @@ from desk.queries.pupil import (
     Siblings,
     TimelineEntry,
     Year,
+    absence_calls,
     open_watch,
     pupil_lines,
     siblings,
@@ -284,7 +285,11 @@ def beside(scope: Scope, item: Item, on: dt.date) -> Beside:
     year = year_of(item.line.enrolment, on)
     record = item.record
     open_letters = Letter.objects.filter(case=case, state__in=WAITING).exclude(pk__in=[each.pk for each in item.letters])
-    entries = [entry for entry in timeline([case.pk], Year((), (), {}, (), on)) if entry.kind not in ("stage", "watch")]
+    entries = [
+        entry
+        for entry in timeline([case.pk], Year((), (), {}, (), on), absence_calls(case.pupil, case.school))
+        if entry.kind not in ("stage", "watch")
+    ]
     return Beside(
         why=tuple([*_reasons(record), *_needed(record)] if record else _recovery(letter)),
         provisional=provisional_sentence(record.because if record else [], year.marks, on),

@@ -1,20 +1,18 @@
-"""Due: conversations, meetings and reviews by day, periods that end, and N codes that are ageing. Each has its own verb."""
+"""Due: conversations, meetings and reviews by day, and periods that end. Each has its own verb.
+
+N codes that are ageing come from ``settling``.
+"""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections import defaultdict
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from desk.contact_form import TASK_OUTCOMES, outcome_choices
-from desk.queries.registers import BECOMES_O, OldN
-from desk.queries.roll import RollLine
 from desk.queries.todo import About, Open, Owner, Reader
 from desk.words import stage_label
 from escalation.models import Period, Task
-from letters.phrases import count, joined
-from schools.models import School
+from letters.phrases import count
 
 LOOK_AHEAD = 14
 """Days ahead that the list shows."""
@@ -76,37 +74,3 @@ def _due_period(reader: Reader, period: Period) -> Due:
     about = reader.about(period.case.pupil, period.case.school_id)
     title = f"{count(period.weeks, 'week')} of monitoring end, {stage_label(period.stage).lower()}"
     return Due(period.ends_on, 0, title, about, Owner("The night tests it", is_nobodys=True), "Open")
-
-
-@dataclass(frozen=True, slots=True)
-class NCodes:
-    """N codes of one age: the last day to ask, or due to become O."""
-
-    school: School
-    becomes_o: bool
-    number: int
-    pupils: list[RollLine]
-
-    @property
-    def title(self) -> str:
-        codes = count(self.number, "N code")
-        if self.becomes_o:
-            return f"{codes} past day {BECOMES_O - 1} {'becomes' if self.number == 1 else 'become'} O"
-        return f"{codes} on day 4: last day to ask"
-
-    @property
-    def names(self) -> str:
-        """The first three, and how many more."""
-        surnames = [line.name for line in self.pupils]
-        return joined(surnames) if len(surnames) <= 3 else f"{', '.join(surnames[:3])} and {len(surnames) - 3} more"
-
-
-def n_codes(reader: Reader, old: Iterable[OldN]) -> list[NCodes]:
-    """Old N codes by school, those due to become O first."""
-    found: dict[tuple[int, bool], list[OldN]] = defaultdict(list)
-    for code in old:
-        found[(code.line.school, code.age >= BECOMES_O)].append(code)
-    return [
-        NCodes(reader.places[school].school, becomes_o, len(codes), list({code.line.key: code.line for code in codes}.values()))
-        for (school, becomes_o), codes in sorted(found.items(), key=lambda item: (not item[0][1], item[0][0]))
-    ]

@@ -1,4 +1,7 @@
-"""Exceptions: what cannot go on by itself. Nobody to write to, letters that came back, refused rows, nights that did not run."""
+"""Exceptions: what cannot go on by itself.
+
+Nobody reached, nobody to write to, letters that came back, refused rows, nights that did not run.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +9,14 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from attendance.models import ImportBatch
+from desk.queries.ringing import Ring
 from desk.queries.todo import About, Open, Reader
 from escalation.models import NightRun, PlannedLetter
 from letters.models import Letter
 from letters.phrases import count
 
 REFUSED = "Refused in the import"
+NOBODY_REACHED = "Nobody reached"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +32,29 @@ class Trouble:
     def is_import(self) -> bool:
         return self.kind == REFUSED
 
+    @property
+    def is_calling(self) -> bool:
+        return self.kind == NOBODY_REACHED
 
-def troubles(reader: Reader, opened: Open) -> list[Trouble]:
-    """Nobody to write to, came back, refused in an import, nights put off or failed. Two statements."""
-    return [*_nobody(reader), *_came_back(reader), *_refused(reader, opened.imports), *_nights(reader, opened.runs)]
+
+def troubles(reader: Reader, opened: Open, rings: Iterable[Ring]) -> list[Trouble]:
+    """Nobody reached, nobody to write to, came back, refused in an import, nights put off or failed. Two statements."""
+    return [
+        *_not_reached(rings),
+        *_nobody(reader),
+        *_came_back(reader),
+        *_refused(reader, opened.imports),
+        *_nights(reader, opened.runs),
+    ]
+
+
+def _not_reached(rings: Iterable[Ring]) -> Iterable[Trouble]:
+    """Pupils away without a reason about whom nobody could be reached, until the safeguarding lead has been told."""
+    for ring in rings:
+        if ring.nobody_reached and not ring.told:
+            line = ring.line
+            text = f"{ring.nobody_reached} Tell the safeguarding lead."
+            yield Trouble(NOBODY_REACHED, text, About(line.pupil, line.school, line.name, line))
 
 
 def _nobody(reader: Reader) -> Iterable[Trouble]:

@@ -9,12 +9,16 @@ import datetime as dt
 from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
+
+from django.utils import timezone
 
 from attendance.codes import BY_CHARACTER, CODES, Meaning
 from attendance.grid import SESSIONS
-from attendance.models import Figures
+from attendance.models import AbsenceCall, Figures
 from desk.queries.registers import natural
 from desk.queries.roll import Place, RollLine, places, roll
+from desk.words import call_text
 from escalation.models import Event, Task
 from schools.access import Scope
 from schools.models import Role, School, User
@@ -36,6 +40,14 @@ class Mark:
     is_open: bool
 
 
+class LastSaid(NamedTuple):
+    """The latest that was said with or about a pupil; ``by`` empty: the night."""
+
+    on: dt.date
+    text: str
+    by: str
+
+
 @dataclass(frozen=True, slots=True)
 class FormRow:
     line: RollLine
@@ -43,7 +55,7 @@ class FormRow:
     this_week: list[Mark]
     figures: Figures | None
     talk: Task | None
-    last: Event | None
+    last: LastSaid | None
     opening: str
 
     @property
@@ -103,7 +115,7 @@ def forms_in_scope(scope: Scope, schools: Collection[School], on: dt.date) -> li
 
 
 def form_page(scope: Scope, user: User, school: School, form: str, on: dt.date) -> FormPage:
-    """The form's pupils in scope, by name; no rows where there is none. Eight statements, whatever their number."""
+    """The form's pupils in scope, by name; no rows where there is none. Nine statements, whatever their number."""
     place = places([school], on)[school.pk]
     lines = [line for line in roll(scope, [school], on).values() if line.form == form]
     figures = Figures.objects.in_bulk([line.row for line in lines if line.row])
@@ -115,7 +127,7 @@ def form_page(scope: Scope, user: User, school: School, form: str, on: dt.date) 
     return FormPage(school, form, place, rows)
 
 
-def _row(line: RollLine, place: Place, figures: Figures | None, talk: Task | None, last: Event | None) -> FormRow:
+def _row(line: RollLine, place: Place, figures: Figures | None, talk: Task | None, last: LastSaid | None) -> FormRow:
     monday = place.on - dt.timedelta(days=place.on.weekday())
     last_week, this_week = _week(line, place, monday - dt.timedelta(days=7)), _week(line, place, monday)
     is_due = talk is not None and talk.kind == "conversation"
@@ -142,13 +154,14 @@ def _talks(lines: Iterable[RollLine], school: School, user: User) -> dict[int, T
     return found
 
 
-def _last_contacts(lines: Iterable[RollLine], school: School) -> dict[int, Event]:
-    """The latest conversation, call, meeting or note by pupil."""
-    events = Event.objects.filter(case__school=school, case__pupil__in=[line.pupil for line in lines], kind__in=TALKS)
-    found: dict[int, Event] = {}
-    for event in events.select_related("case", "by"):
-        found.setdefault(event.case.pupil_id, event)
-    return found
+def _last_contacts(lines: Collection[RollLine], school: School) -> dict[int, LastSaid]:
+    """The latest conversation, call, meeting or note by pupil. Two statements."""
+    pupils = [line.pupil for line in lines]
+    events = Event.objects.filter(case__school=school, case__pupil__in=pupils, kind__in=TALKS).select_related("case", "by")
+    said = [(event.at, event.case.pupil_id, LastSaid(event.on, event.text, str(event.by or ""))) for event in events]
+    calls = AbsenceCall.objects.filter(school=school, pupil__in=pupils).select_related("parent", "by")
+    said += [(call.at, call.pupil_id, LastSaid(timezone.localdate(call.at), call_text(call), call.by.name)) for call in calls]
+    return {pupil: last for _, pupil, last in sorted(said, key=lambda item: item[0])}
 
 
 def opening(line: RollLine, place: Place, figures: Figures | None, *, is_due: bool) -> str:

@@ -16,9 +16,9 @@ from django.http import Http404
 
 from attendance.codes import CODES
 from attendance.grid import academic_year_of
-from attendance.models import Figures, MarkChange, RegisterRow
+from attendance.models import AbsenceCall, Figures, MarkChange, RegisterRow
 from desk.queries.calendar import Calendar, missed_sessions, year_calendar
-from desk.words import stage_label
+from desk.words import call_text, stage_label
 from escalation.models import Case, Event, StageRecord, Task, WatchEntry
 from letters.models import Letter
 from letters.phrases import percent
@@ -310,8 +310,8 @@ class TimelineEntry:
 _ROLE_NAMES = dict(Role.choices)
 
 
-def timeline(case_ids: Sequence[int], year: Year) -> list[TimelineEntry]:
-    """Everything that happened, newest first: events, and marks changed by a person. Two statements."""
+def timeline(case_ids: Sequence[int], year: Year, calls: Iterable[AbsenceCall] = ()) -> list[TimelineEntry]:
+    """Everything that happened, newest first: events, calls about absences, and marks changed by a person. Two statements."""
     events = Event.objects.filter(case__in=case_ids).select_related("by", "stage_record")
     entries = [
         TimelineEntry(
@@ -325,6 +325,7 @@ def timeline(case_ids: Sequence[int], year: Year) -> list[TimelineEntry]:
         for event in events
     ]
     entries += [_change_entry(change) for change in year.changes if change.by]
+    entries += [_call_entry(call) for call in calls]
     return sorted(entries, key=lambda entry: (entry.on, entry.at), reverse=True)
 
 
@@ -339,6 +340,15 @@ def _change_entry(change: MarkChange) -> TimelineEntry:
     before, after = change.original or "no mark", change.amended or "no mark"
     text = f"{change.date:%A} {change.date.day} {change.date:%B}, {half}: {before} changed to {after}. {change.reason}"
     return TimelineEntry(change.at.date(), change.at, "mark", text, _who(change.by, change.role))
+
+
+def absence_calls(pupil: Pupil, school: School) -> QuerySet[AbsenceCall]:
+    """What was tried about the pupil's absences at the school, with whom and by whom. One statement."""
+    return AbsenceCall.objects.filter(pupil=pupil, school=school).select_related("parent", "by")
+
+
+def _call_entry(call: AbsenceCall) -> TimelineEntry:
+    return TimelineEntry(call.at.date(), call.at, "call", call_text(call), _who(call.by, call.role))
 
 
 @dataclass(frozen=True, slots=True)
@@ -455,7 +465,7 @@ def pupil_page(scope: Scope, enrolment: Enrolment, on: dt.date) -> PupilPage:
         people=tuple(contacts),
         siblings=siblings(scope, pupil, school, on),
         speak_first=speak_first(school, line.form, contacts, on),
-        timeline=tuple(timeline([case.pk for case in cases.values()], year)),
+        timeline=tuple(timeline([case.pk for case in cases.values()], year, absence_calls(pupil, school))),
     )
 
 

@@ -1,26 +1,35 @@
-"""Whom to ring this morning: pupils absent today without a reason, in the order in which they are rung, with why each stands there.
+"""First-day calling: pupils absent today without a reason, in the order in which they are rung, why each stands there, and what was tried.
 
-Order (first-day calling in all five policies): the first-day list and pupils with a safeguarding flag first, then the longest without a
-reason, then by form and name.
+Order: pupils rung first (``attendance.chasing.RUNG_FIRST``), then those who are not back when they were expected, then the longest without
+a reason, then by form and name. Who was reached, is expected back later or is to be tried again at a time leaves the list until then.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from collections import defaultdict
+import enum
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from django.utils import timezone
 
+from attendance.chasing import BY_WHEN, BY_WHEN_RUNG_FIRST, RUNG_FIRST, TRIES_ENOUGH, calls_about
+from attendance.codes import CODES, Meaning
+from attendance.models import AbsenceCall
+from desk.queries.chasing import Chasing
 from desk.queries.registers import natural
 from desk.queries.roll import Place, RollLine
-from escalation.models import Event
+from desk.queries.todo import Reader
+from escalation.models import Task
 from schools.models import PupilFlag, PupilParent
 
 Flag = PupilFlag.Kind
-FIRST = (Flag.FIRST_DAY_LIST, Flag.CHILD_PROTECTION, Flag.SOCIAL_WORKER, Flag.LOOKED_AFTER)
-TRIES = ("call", "conversation")
+SPOKE = AbsenceCall.Outcome.SPOKE
+LOOK_BACK = dt.timedelta(days=42)
+"""So far back calls are read: what was promised before that no longer says anything about today."""
+NOON = 12
+SAFEGUARDING = "safeguarding"
+"""Kind of the task that tells the safeguarding lead."""
 
 IF_NOBODY_ANSWERS = {
     Flag.CHILD_PROTECTION: "If nobody is reached, tell the safeguarding lead and the social worker today.",
@@ -33,30 +42,143 @@ ORDINALS = {1: "1st", 2: "2nd", 3: "3rd"}
 OUTCOMES = {"no_answer": "no answer", "left_message": "message left", "wrong_number": "wrong number", "spoke": "spoke"}
 
 
+class State(enum.StrEnum):
+    """Where a pupil's calling stands this moment."""
+
+    RING = "ring"
+    LATER = "later"
+    EXPECTED = "expected"
+    REACHED = "reached"
+
+
+@dataclass(frozen=True, slots=True)
+class Try:
+    """A call as a list shows one."""
+
+    call: AbsenceCall
+    is_today: bool
+
+    @property
+    def whom(self) -> str:
+        return self.call.parent.name if self.call.parent else "somebody else"
+
+    @property
+    def outcome(self) -> str:
+        return OUTCOMES.get(self.call.outcome, self.call.outcome)
+
+    @property
+    def when(self) -> str:
+        """ "8.41" today, "Fri 14 Nov" before."""
+        at = timezone.localtime(self.call.at)
+        return f"{at.hour}.{at.minute:02}" if self.is_today else f"{at:%a} {at.day} {at:%b}"
+
+
 @dataclass(frozen=True, slots=True)
 class Ring:
-    """One row. ``days`` counts school days in a row with an N, today included, since ``since``."""
+    """One row. ``days`` counts school days in a row without a reason, today included, since ``since``; ``calls`` newest first."""
 
     line: RollLine
     days: int
     since: dt.date
-    on: dt.date
-    school: str
+    away_since: dt.date
+    place: Place
+    now: dt.datetime
+    rules: Chasing
     contacts: list[PupilParent] = field(default_factory=list)
-    tries: list[Event] = field(default_factory=list)
+    calls: list[AbsenceCall] = field(default_factory=list)
+    told: list[Task] = field(default_factory=list)
+
+    @property
+    def on(self) -> dt.date:
+        return self.place.on
+
+    @property
+    def school(self) -> str:
+        return self.place.school.short_name or self.place.school.name
+
+    @property
+    def tries(self) -> list[AbsenceCall]:
+        """Those about this run of days without a reason."""
+        return [call for call in self.calls if call.about >= self.since]
+
+    @property
+    def tries_today(self) -> list[AbsenceCall]:
+        return [call for call in self.calls if _is_on(call, self.on)]
+
+    @property
+    def shown_tries(self) -> list[Try]:
+        return [Try(call, _is_on(call, self.on)) for call in self.calls if call.about >= self.away_since]
+
+    @property
+    def rank(self) -> int:
+        """Place among those who are rung first; past their number for everybody else."""
+        return min((RUNG_FIRST.index(flag) for flag in self.line.flags if flag in RUNG_FIRST), default=len(RUNG_FIRST))
 
     @property
     def is_first(self) -> bool:
-        return any(flag in FIRST for flag in self.line.flags)
+        return self.rank < len(RUNG_FIRST)
+
+    @property
+    def promise(self) -> AbsenceCall | None:
+        """The latest call about this absence in which a day of return was named."""
+        said = (call for call in self.calls if call.expected_return and call.about >= self.away_since)
+        return next(said, None)
+
+    @property
+    def is_expected(self) -> bool:
+        """Whether the promised return still lies ahead. "Later today", said this morning, does until the afternoon's register."""
+        promise = self.promise
+        if promise is None or promise.expected_return is None or promise.expected_return > self.on:
+            return promise is not None
+        was_morning = timezone.localtime(promise.at).hour < NOON
+        afternoon_is_in = bool(self.line.code(self.on, "PM"))
+        return promise.expected_return == self.on and _is_on(promise, self.on) and not (was_morning and afternoon_is_in)
+
+    @property
+    def not_back(self) -> bool:
+        """Expected back before now."""
+        return self.promise is not None and not self.is_expected
+
+    @property
+    def state(self) -> State:
+        if self.is_expected:
+            return State.EXPECTED
+        if self._spoke_since_promise:
+            return State.REACHED
+        return State.LATER if self._waits else State.RING
+
+    @property
+    def _spoke_since_promise(self) -> bool:
+        promise = self.promise
+        return any(call.outcome == SPOKE and (promise is None or call.at > promise.at) for call in self.tries_today)
+
+    @property
+    def _waits(self) -> bool:
+        """Whether the latest try set a time that has not come yet."""
+        last = self.tries_today[0] if self.tries_today else None
+        return bool(last and last.next_try_at and last.next_try_at > self.now)
+
+    @property
+    def next_try(self) -> dt.datetime | None:
+        """The time set by the latest try of today."""
+        return self.tries_today[0].next_try_at if self.tries_today else None
 
     @property
     def why(self) -> str:
         """The bold words: what puts the pupil in this place."""
-        if Flag.FIRST_DAY_LIST in self.line.flags:
+        if Flag.FIRST_DAY_LIST in self.line.flags and self.rank >= RUNG_FIRST.index(Flag.FIRST_DAY_LIST):
             return "First-day list"
         if self.is_first:
-            return Flag(self.line.flags[0]).label
+            return Flag(RUNG_FIRST[self.rank]).label
+        if self.not_back:
+            return self.not_back_words
         return f"{ORDINALS.get(self.days, f'{self.days}th')} day without a reason" if self.days > 1 else ""
+
+    @property
+    def not_back_words(self) -> str:
+        """ "Expected back Thu 20 Nov, not back"."""
+        day = self.promise.expected_return if self.promise else None
+        return f"Expected back {day:%a} {day.day} {day:%b}, not back" if day else ""
 
     @property
     def then(self) -> str:
@@ -69,19 +191,65 @@ class Ring:
         return "If nobody answers today, ask for a home visit." if self.days >= 4 else ""
 
     @property
+    def failed(self) -> set[int | None]:
+        """Parents who were tried today without speaking with them."""
+        return {call.parent_id for call in self.tries_today if call.outcome != SPOKE and call.parent_id}
+
+    @property
+    def wrong_numbers(self) -> set[int]:
+        return {call.parent_id for call in self.calls if call.outcome == AbsenceCall.Outcome.WRONG_NUMBER and call.parent_id}
+
+    @property
     def whom(self) -> PupilParent | None:
-        return self.contacts[0] if self.contacts else None
+        """Whom to ring next: the first who was not tried today and whose number is right; when all were, the first again."""
+        right = [link for link in self.contacts if link.parent_id not in self.wrong_numbers] or self.contacts
+        return next((link for link in right if link.parent_id not in self.failed), right[0] if right else None)
 
     @property
     def otherwise(self) -> list[PupilParent]:
-        return self.contacts[1:]
+        whom = self.whom
+        return [link for link in self.contacts if link is not whom]
+
+    @property
+    def all_tried(self) -> bool:
+        """Every number was tried today, or is known to be wrong."""
+        return all(link.parent_id in self.failed | self.wrong_numbers for link in self.contacts)
+
+    @property
+    def nobody_reached(self) -> str:
+        """Why nobody is taken to be reached: a sentence, or an empty string while there is still somebody to try."""
+        if self.state not in (State.RING, State.LATER):
+            return ""
+        if not self.contacts:
+            return "No number that may be rung is held."
+        tries = [call for call in self.tries_today if call.outcome != SPOKE]
+        by_when = BY_WHEN_RUNG_FIRST if self.is_first else BY_WHEN
+        if not self.all_tried or not (len(tries) >= TRIES_ENOUGH or timezone.localtime(self.now).time() >= by_when):
+            return ""
+        numbers = len(self.contacts)
+        return f"No answer from {'the only number' if numbers == 1 else f'any of {numbers} numbers'} today."
+
+    @property
+    def no_contact_days(self) -> int:
+        """School days of the run on which nobody was spoken with; 0 as soon as somebody was."""
+        return 0 if any(call.outcome == SPOKE for call in self.tries) else self.days
+
+    @property
+    def may_be_missing(self) -> bool:
+        """So long without any contact that a referral as missing education is considered."""
+        return self.no_contact_days >= self.rules.no_contact.days
+
+    @property
+    def told_words(self) -> str:
+        """ "With Ms S. Sorrel", where the safeguarding lead has been told."""
+        return f"With {self.told[0].owner or 'the safeguarding lead'}" if self.told else ""
 
     @property
     def tried(self) -> str:
         """ "none yet", "1 today", "6 since Wed"."""
         if not self.tries:
             return "none yet"
-        first = min(event.on for event in self.tries)
+        first = min(timezone.localdate(call.at) for call in self.tries)
         return f"{len(self.tries)} {'today' if first == self.on else f'since {first:%a}'}"
 
     @property
@@ -91,53 +259,89 @@ class Ring:
             return ""
         last = self.tries[0]
         at = timezone.localtime(last.at)
-        when = f"{at.hour}.{at.minute:02}" if last.on == self.on else f"last {last.on:%a}"
-        said = OUTCOMES.get(last.outcome, "")
-        return f"{when}, {said}" if said else when
+        when = f"{at.hour}.{at.minute:02}" if at.date() == self.on else f"last {at:%a}"
+        return f"{when}, {OUTCOMES.get(last.outcome, '')}"
+
+    @property
+    def told_reason(self) -> str:
+        """The code of a reason that covers today although the mark is still N, or an empty string."""
+        covers = (call for call in self.calls if call.code and call.about >= self.away_since)
+        call = next(covers, None)
+        if call is None:
+            return ""
+        goes_on = call.expected_return is not None and call.expected_return > self.on
+        return call.code if goes_on or call.about == self.on else ""
 
 
-def ring_list(places: Mapping[int, Place], lines: Iterable[RollLine]) -> list[Ring]:
-    """In the order in which they are rung. Two statements."""
-    rings = [ring for line in lines if (ring := _ring(line, places[line.school]))]
-    contacts, tries = _contacts(rings), _tries(rings)
+def _is_on(call: AbsenceCall, on: dt.date) -> bool:
+    return timezone.localdate(call.at) == on
+
+
+def ring_list(reader: Reader, lines: Iterable[RollLine], rules: Mapping[int, Chasing], now: dt.datetime) -> list[Ring]:
+    """Everyone absent today without a reason, in the order in which they are rung, whatever their state. Three statements."""
+    rings = [ring for line in lines if (ring := _ring(line, reader.places[line.school], rules[line.school], now))]
+    pupils = [ring.line.pupil for ring in rings]
+    contacts = numbers_of(pupils, reader.on)
+    calls = calls_about(pupils, reader.on - LOOK_BACK) if rings else {}
+    told = _told(reader, pupils)
     for ring in rings:
         ring.contacts.extend(contacts.get(ring.line.pupil, []))
-        ring.tries.extend(event for event in tries.get(ring.line.pupil, []) if event.on >= ring.since)
+        ring.calls.extend(call for call in calls.get(ring.line.pupil, []) if call.school_id == ring.line.school)
+        ring.told.extend(told.get(ring.line.key, []))
     return sorted(rings, key=_order)
 
 
-def _order(ring: Ring) -> tuple[bool, int, tuple[int, str], str]:
-    return (not ring.is_first, -ring.days, natural(ring.line.form), ring.line.name)
+def _order(ring: Ring) -> tuple[int, bool, int, tuple[int, str], str]:
+    return (ring.rank, not ring.not_back, -ring.days, natural(ring.line.form), ring.line.name)
 
 
-def _ring(line: RollLine, place: Place) -> Ring | None:
+def _ring(line: RollLine, place: Place, rules: Chasing, now: dt.datetime) -> Ring | None:
     """None where the pupil's last mark of today is not an N."""
     if not place.is_school_day or line.codes(place.on)[-1:] != ["N"]:
         return None
+    days, since = _without_reason(line, place)
+    return Ring(line, days, since, _away_since(line, place), place, now, rules)
+
+
+def _without_reason(line: RollLine, place: Place) -> tuple[int, dt.date]:
+    """(days, first day) of the run without a reason that ends today. An N that became O unexplained still counts; days without a mark
+    are stepped over."""
     since, days = place.on, 0
     for date in place.until_now():
-        if "N" not in line.codes(date):
+        codes = line.codes(date)
+        if not codes:
+            continue
+        if "N" not in codes and set(codes) != {"O"}:
             break
         since, days = date, days + 1
-    return Ring(line, days, since, place.on, place.school.short_name or place.school.name)
+    return days, since
 
 
-def _contacts(rings: list[Ring]) -> dict[int, list[PupilParent]]:
-    """Whom to ring, by pupil: with a number, and kept away by no order today."""
-    links = PupilParent.objects.filter(pupil__in=[ring.line.pupil for ring in rings]).exclude(parent__telephone="")
-    found: dict[int, list[PupilParent]] = defaultdict(list)
-    today = {ring.line.pupil: ring.on for ring in rings}
+def _away_since(line: RollLine, place: Place) -> dt.date:
+    """First day of the absence that goes on today, whatever its codes: the day after the last session attended."""
+    since = place.on
+    for date in place.until_now():
+        codes = line.codes(date)
+        if date < place.on and any(CODES[code].meaning == Meaning.ATTENDING for code in codes):
+            break
+        since = date if codes else since
+    return since
+
+
+def numbers_of(pupils: list[int], on: dt.date) -> dict[int, list[PupilParent]]:
+    """Whom to ring, by pupil in order of priority: with a number, and kept away by no order that day. One statement."""
+    found: dict[int, list[PupilParent]] = {pupil: [] for pupil in pupils}
+    links = PupilParent.objects.filter(pupil__in=pupils).exclude(parent__telephone="").order_by("priority", "id")
     for link in links.select_related("parent"):
-        if not link.is_barred(today[link.pupil_id]):
+        if not link.is_barred(on):
             found[link.pupil_id].append(link)
     return found
 
 
-def _tries(rings: list[Ring]) -> dict[int, list[Event]]:
-    """Calls since the first day without a reason, newest first, by pupil."""
-    earliest = min((ring.since for ring in rings), default=dt.date.max)
-    events = Event.objects.filter(case__pupil__in=[ring.line.pupil for ring in rings], kind__in=TRIES, on__gte=earliest)
-    found: dict[int, list[Event]] = defaultdict(list)
-    for event in events.select_related("case"):
-        found[event.case.pupil_id].append(event)
+def _told(reader: Reader, pupils: list[int]) -> dict[tuple[int, int], list[Task]]:
+    """Open tasks of the safeguarding lead that calling made, by pupil and school. One statement."""
+    tasks = Task.objects.filter(kind=SAFEGUARDING, state=Task.State.OPEN, case__pupil__in=pupils, case__school__in=reader.schools)
+    found: dict[tuple[int, int], list[Task]] = {}
+    for task in tasks.select_related("case", "owner"):
+        found.setdefault((task.case.pupil_id, task.case.school_id), []).append(task)
     return found

@@ -1,24 +1,29 @@
 """The attendance officer's Today: what must be done, in what order. Everything is read once, for the schools of the person's scope.
 
-The number of statements does not depend on the number of pupils: about twenty, and two more for each further school's calendar.
+The number of statements does not depend on the number of pupils: about thirty, and one more for each further school's calendar.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cached_property
 from urllib.parse import urlencode
 
 from attendance.models import ImportBatch
+from desk.queries.chasing import chasing_rules
 from desk.queries.done import DoneToday, done_today
-from desk.queries.due import Due, NCodes, due_items, n_codes
+from desk.queries.due import Due, due_items
 from desk.queries.exceptions import Trouble, troubles
+from desk.queries.illness import Ill, long_illness
 from desk.queries.news import News, news_of_the_night
-from desk.queries.registers import RegistersNow, natural, old_n_codes, registers_now
-from desk.queries.ringing import Ring, ring_list
+from desk.queries.registers import RegistersNow, n_codes, natural, registers_now
+from desk.queries.ringing import Ring, State, ring_list
 from desk.queries.roll import Place, RollLine, Staff, places, roll
+from desk.queries.settling import NCodes, ageing, first_names
 from desk.queries.todo import Owner, Reader, what_is_open
 from desk.queries.waiting import Waiting, waiting_for_others
 from desk.words import year_name
@@ -88,10 +93,11 @@ class Today:
     registers: RegistersNow
     target: Decimal | None
     last_import: ImportBatch | None
-    ring: list[Ring]
+    calling: list[Ring]
     news: list[News]
     last_night: dt.date | None
     n_codes: list[NCodes]
+    ill: list[Ill]
     due: list[Due]
     waiting: list[Waiting]
     troubles: list[Trouble]
@@ -100,12 +106,32 @@ class Today:
     filters: Filters
     pupils: int
 
+    @cached_property
+    def ring(self) -> list[Ring]:
+        """Whom to ring this moment."""
+        return [ring for ring in self.calling if ring.state == State.RING]
+
+    @property
+    def not_now(self) -> str:
+        """ "2 expected back, 1 to try again later, 3 reached today": those of the calling list who need no call this moment."""
+        counts = Counter(ring.state for ring in self.calling)
+        words = {
+            State.LATER: "to try again later",
+            State.EXPECTED: "expected back",
+            State.REACHED: "reached today, no reason yet",
+        }
+        return ", ".join(f"{counts[state]} {text}" for state, text in words.items() if counts[state])
+
+    @property
+    def ill_names(self) -> str:
+        return first_names([ill.line for ill in self.ill])
+
     @property
     def counts(self) -> dict[str, int]:
         return {
             "ring": len(self.ring),
             "new": len(self.news),
-            "due": len(self.due) + len(self.n_codes),
+            "due": len(self.due) + len(self.n_codes) + bool(self.ill),
             "waiting": sum(item.letters for item in self.waiting if not item.owner.is_mine),
             "exceptions": len(self.troubles),
         }
@@ -137,7 +163,7 @@ class Today:
 
     @property
     def coming_items(self) -> list[Due]:
-        room = max(self.limits["due"] - len(self.overdue_items) - len(self.n_codes), 0)
+        room = max(self.limits["due"] - len(self.overdue_items) - len(self.n_codes) - bool(self.ill), 0)
         return [item for item in self.due if not item.late][:room]
 
     @property
@@ -157,33 +183,43 @@ class Today:
 
 
 def today(
-    *, scope: Scope, user: User, schools: Collection[School], on: dt.date, filters: Filters, all_schools: Collection[School]
+    *,
+    scope: Scope,
+    user: User,
+    schools: Collection[School],
+    on: dt.date,
+    now: dt.datetime,
+    filters: Filters,
+    all_schools: Collection[School],
 ) -> Today:
-    """Today over ``schools``, which the person may see."""
+    """Today over ``schools``, which the person may see, as it stands at ``now``."""
     calendars = places(schools, on)
     every_line = roll(scope, schools, on)
     lines = [line for line in every_line.values() if filters.keeps(line)]
     reader = Reader(user, on, calendars, every_line, Staff(schools, on))
-    opened = what_is_open(schools, on)
+    opened, rules = what_is_open(schools, on), chasing_rules(schools, on)
+    calling = ring_list(reader, lines, rules, now)
+    n_left = [code for code in n_codes(scope, calendars, every_line, on) if filters.keeps(code.line)]
     return Today(
         place=calendars[next(iter(schools)).pk],
         schools=list(schools),
         registers=registers_now(calendars, lines),
         target=_common_target(schools),
         last_import=opened.last_import,
-        ring=ring_list(calendars, lines),
+        calling=calling,
         news=[
             item
             for item in news_of_the_night(reader, opened)
             if filters.keeps(item.about.line) and filters.keeps_owner(item.owner)
         ],
         last_night=max(opened.last_nights.values(), default=None),
-        n_codes=n_codes(reader, old_n_codes(calendars, lines)),
+        n_codes=ageing(reader, n_left, rules),
+        ill=[ill for ill in long_illness(reader, lines, rules) if ill.is_due],
         due=[item for item in due_items(reader, opened) if filters.keeps(item.about.line) and filters.keeps_owner(item.owner)],
         waiting=waiting_for_others(reader, opened.drafts),
-        troubles=[item for item in troubles(reader, opened) if item.about is None or filters.keeps(item.about.line)],
+        troubles=[item for item in troubles(reader, opened, calling) if item.about is None or filters.keeps(item.about.line)],
         done=done_today(reader),
-        choices=_choices(every_line.values(), all_schools),
+        choices=offered(every_line.values(), all_schools),
         filters=filters,
         pupils=len(lines),
     )
@@ -195,7 +231,8 @@ def _common_target(schools: Collection[School]) -> Decimal | None:
     return targets.pop() if len(targets) == 1 else None
 
 
-def _choices(lines: Collection[RollLine], schools: Collection[School]) -> Choices:
+def offered(lines: Collection[RollLine], schools: Collection[School]) -> Choices:
+    """What the filters of a page over these pupils and schools offer."""
     flags = {flag for line in lines for flag in line.flags}
     return Choices(
         schools=[(school.urn, school.short_name or school.name) for school in schools] if len(schools) > 1 else [],

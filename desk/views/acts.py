@@ -5,30 +5,28 @@ Each form names two addresses: ``next``, where to go when it is done, and ``agai
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
-from django.db import transaction
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST
 
-from attendance.grid import SESSIONS
-from attendance.models import RegisterRow
-from attendance.services import change_mark
+from attendance.chasing import confirm_unexplained, log_call
+from desk.calling_form import CallForm
 from desk.contact_form import TaskForm
-from desk.forms import CallForm, ReasonForm, first_fault
-from desk.queries.registers import BECOMES_O, old_n_codes
-from desk.queries.roll import places, roll
+from desk.forms import ReasonForm, first_fault
+from desk.queries.chasing import chasing_rules
 from desk.requests import StaffRequest, school_or_404
 from escalation import services
 from escalation.models import StageRecord, Task, WatchEntry
 from letters.phrases import count
 from schools.clock import now, today
-from schools.models import Enrolment, PupilParent, Role, School, User
+from schools.models import Enrolment, Parent, Role, User
 from schools.rules import Refused
 
 RECORDING_ROLES = (Role.OFFICER, Role.ATTENDANCE_LEAD, Role.HEAD, Role.SAFEGUARDING_LEAD)
@@ -37,58 +35,55 @@ RECORDING_ROLES = (Role.OFFICER, Role.ATTENDANCE_LEAD, Role.HEAD, Role.SAFEGUARD
 @login_required
 @require_POST
 def call(request: StaffRequest, enrolment: int) -> HttpResponse:
-    """Records a call home; where a reason was given, the pupil's N codes of the call's day become its code."""
+    """Records a call about an absence; where a reason was given, the pupil's N codes become its code."""
     found = get_object_or_404(request.scope.enrolments.select_related("pupil", "school"), pk=enrolment)
     request.scope.authorise("record_contact", found.school)
     form = CallForm(request.POST)
     if not form.is_valid():
         messages.error(request, first_fault(form))
-        return _go(request, "again")
+        return go_back(request, "again")
     try:
         changed = _record_call(request, found, form)
     except Refused as refused:
         messages.error(request, str(refused))
-        return _go(request, "again")
+        return go_back(request, "again")
     marks = f" and {count(changed, 'mark')} changed to {form.cleaned_data['code']}" if changed else ""
     messages.success(request, f"Call for {found.pupil.name} recorded{marks}.")
-    return _go(request)
+    return go_back(request)
 
 
-@transaction.atomic
 def _record_call(request: StaffRequest, enrolment: Enrolment, form: CallForm) -> int:
-    """How many marks were changed; nothing is recorded where one of them is refused."""
+    """How many marks were settled; nothing is recorded where one of them is refused."""
     values, school = form.cleaned_data, enrolment.school
     if values["code"]:
         request.scope.authorise("change_marks", school)
-    role = request.scope.acting_as(school, *RECORDING_ROLES)
-    link = PupilParent.objects.filter(pupil=enrolment.pupil, parent=values["parent"]).select_related("parent").first()
-    until = f"Back after {values['until']:%A %-d %B}." if values["until"] else ""
-    services.record_contact(
+    logged = log_call(
         pupil=enrolment.pupil,
         school=school,
-        kind="call",
-        by=request.user,
-        role=role,
-        on=today(),
-        now=now(),
+        about=values["about"] or today(),
+        since=values["since"],
         outcome=values["outcome"],
-        note=" ".join(part for part in (values["note"], until) if part),
-        parent=link.parent if link else None,
+        channel=values["channel"],
+        parent=_whom(enrolment, values["parent"]),
+        code=values["code"],
+        said=values["note"],
+        expected_return=values["back"],
+        next_try_at=form.next_try_at(today()),
+        by=request.user,
+        role=request.scope.acting_as(school, *RECORDING_ROLES),
+        now=now(),
     )
-    said = values["note"] or "Reason given on the telephone"
-    return _explain(request, enrolment, values["code"], said[:200], role) if values["code"] else 0
+    return logged.marks
 
 
-def _explain(request: StaffRequest, enrolment: Enrolment, code: str, reason: str, role: str) -> int:
-    """Changes today's N codes of the pupil to ``code``."""
-    line = roll(request.scope, [enrolment.school], today()).get((enrolment.pupil_id, enrolment.school_id))
-    if line is None or line.row is None:
-        return 0
-    open_sessions = [session for session in SESSIONS if line.code(today(), session) == "N"]
-    row = RegisterRow.objects.select_related("enrolment", "school").get(pk=line.row)
-    for session in open_sessions:
-        change_mark(row=row, date=today(), session=session, to=code, reason=reason, by=request.user, role=role, now=now())
-    return len(open_sessions)
+def _whom(enrolment: Enrolment, number: int | None) -> Parent | None:
+    """The parent of that number in the school's group; None where somebody else was tried."""
+    if number is None:
+        return None
+    parent = Parent.objects.filter(pk=number, group=enrolment.school.group_id).first()
+    if parent is None:
+        raise Refused(f"Whom: this person is none of {enrolment.pupil.called}’s contacts. Choose one of those listed.")
+    return parent
 
 
 @login_required
@@ -128,31 +123,32 @@ def _converse(request: StaffRequest, enrolment: Enrolment, task: Task | None) ->
 @login_required
 @require_POST
 def confirm_n_codes(request: StaffRequest, urn: str) -> HttpResponse:
-    """N codes whose five school days are over become O, with the name and role of whoever confirmed the list."""
+    """The ticked N codes that nobody explained in time become O, with the name and role of whoever confirmed them."""
     school = school_or_404(request.scope, urn, "change_marks")
-    return _try(
-        request, lambda: _confirm(request, school), "N codes that nobody explained in five school days are now O, in your name."
-    )
-
-
-@transaction.atomic
-def _confirm(request: StaffRequest, school: School) -> None:
-    calendars = places([school], today())
-    lines = roll(request.scope, [school], today()).values()
-    due = [code for code in old_n_codes(calendars, lines) if code.age >= BECOMES_O]
-    role = request.scope.acting_as(school, *RECORDING_ROLES)
-    rows = RegisterRow.objects.select_related("enrolment", "school").in_bulk([code.line.row for code in due if code.line.row])
-    for code in due:
-        change_mark(
-            row=rows[code.line.row],
-            date=code.date,
-            session=code.session,
-            to="O",
-            reason="No reason was established within five school days.",
+    try:
+        changed = confirm_unexplained(
+            school=school,
+            sessions=_sessions(request),
+            after=chasing_rules([school], today())[school.pk].settle.days,
             by=request.user,
-            role=role,
+            role=request.scope.acting_as(school, *RECORDING_ROLES),
+            on=today(),
             now=now(),
         )
+    except Refused as refused:
+        messages.error(request, str(refused))
+        return go_back(request, "again")
+    messages.success(request, f"{count(changed, 'N code')} {'is' if changed == 1 else 'are'} now O, in your name.")
+    return go_back(request)
+
+
+def _sessions(request: StaffRequest) -> list[tuple[int, dt.date, str]]:
+    """The ticked sessions: "row:day:half" each. Refused where one cannot be read."""
+    try:
+        parts = [value.split(":") for value in request.POST.getlist("session")]
+        return [(int(row), dt.date.fromisoformat(day), {"AM": "AM", "PM": "PM"}[half]) for row, day, half in parts]
+    except (ValueError, KeyError) as fault:
+        raise Refused("One of the ticked sessions could not be read: open the list again.") from fault
 
 
 @login_required
@@ -163,7 +159,7 @@ def decline_stage(request: StaffRequest, number: int) -> HttpResponse:
     form = ReasonForm(request.POST, on=today())
     if not form.is_valid():
         messages.error(request, first_fault(form))
-        return _go(request, "again")
+        return go_back(request, "again")
     role = request.scope.acting_as(record.case.school, record.acts, record.approves, *RECORDING_ROLES)
     return _try(
         request,
@@ -196,7 +192,7 @@ def hand_on(request: StaffRequest, number: int) -> HttpResponse:
     to = User.objects.filter(pk=request.POST.get("to") or 0, roles__school=task.case.school, is_active=True).first()
     if to is None:
         messages.error(request, "Choose a colleague at this school to hand it to.")
-        return _go(request, "again")
+        return go_back(request, "again")
     role = request.scope.acting_as(task.case.school, task.role, *RECORDING_ROLES)
     return _try(
         request, lambda: services.hand_on(task=task, to=to, by=request.user, role=role, now=now()), f"Handed on to {to.name}."
@@ -211,7 +207,7 @@ def task_done(request: StaffRequest, number: int) -> HttpResponse:
     form = TaskForm(request.POST, kind=task.kind)
     if not form.is_valid():
         messages.error(request, first_fault(form))
-        return _go(request, "again")
+        return go_back(request, "again")
     role = request.scope.acting_as(task.case.school, task.role, *RECORDING_ROLES)
     return _try(
         request,
@@ -243,12 +239,12 @@ def _try(request: StaffRequest, change: Callable[[], object], said: str) -> Http
         change()
     except Refused as refused:
         messages.error(request, str(refused))
-        return _go(request, "again")
+        return go_back(request, "again")
     messages.success(request, said)
-    return _go(request)
+    return go_back(request)
 
 
-def _go(request: StaffRequest, name: str = "next") -> HttpResponse:
+def go_back(request: StaffRequest, name: str = "next") -> HttpResponse:
     """To the address that the form gave, where it is one of ours."""
     address = request.POST.get(name) or request.POST.get("next", "")
     is_ours = url_has_allowed_host_and_scheme(address, allowed_hosts={request.get_host()}, require_https=request.is_secure())

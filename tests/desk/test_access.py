@@ -43,6 +43,10 @@ WHO = (
 GET = {
     "home": "302 302 302 302 302 302 302 302 302 302",
     "today": "200 403 403 200 200 200 200 403 403 200",
+    "calling": "200 403 403 200 200 200 200 403 403 200",
+    "n-codes": "200 403 403 200 200 200 200 403 403 200",
+    "illness": "200 403 403 200 200 200 200 403 403 200",
+    "missing-registers": "200 403 403 200 200 200 200 403 403 200",
     "forms": "200 302 200 200 403 200 403 403 403 200",
     "form": "200 200 200 200 403 200 403 403 403 404",
     "search": "200 200 200 200 200 200 200 200 200 200",
@@ -88,6 +92,9 @@ POST = {
     "call": "302 302 302 302 302 302 403 404 404 404",
     "conversation": "302 302 302 302 302 302 403 404 404 404",
     "confirm-n-codes": "302 403 403 302 403 403 403 403 403 404",
+    "nudge": "302 403 403 302 302 302 302 403 403 404",
+    "same-reason": "302 403 403 302 403 403 403 404 404 404",
+    "tell-safeguarding": "302 302 302 302 302 302 403 404 404 404",
     "decline-stage": "302 302 403 302 302 302 403 404 404 404",
     "close-watch": "302 302 302 302 302 302 403 404 404 404",
     "hand-on": "302 302 302 302 302 302 403 404 404 404",
@@ -144,8 +151,8 @@ def numbers(cast: Cast) -> dict[str, dict[str, object]]:
     by_name |= {f"rules-{name}": {"pk": draft} for name in ("draft", "about", "numbers", "part", "text", "file")}
     by_name |= {f"rules-{name}": {"pk": draft} for name in ("review", "discard", "publish")}
     by_name |= {"rules-item": {"pk": draft, "part": "stages", "number": 0}}
-    by_name |= {name: {"urn": "900001"} for name in ("confirm-n-codes", "run-night", "make-batch")}
-    by_name |= {name: {"enrolment": enrolment} for name in ("call", "conversation")}
+    by_name |= {name: {"urn": "900001"} for name in ("confirm-n-codes", "run-night", "make-batch", "nudge")}
+    by_name |= {name: {"enrolment": enrolment} for name in ("call", "conversation", "same-reason", "tell-safeguarding")}
     by_name |= {name: {"pk": pupil} for name in ("pupil", "trend", "why", "contact", "note")}
     by_name |= {name: {"letter_id": letter.pk} for name in ("hold", "decline", "edit")}
     by_name |= {name: {"number": batch.pk} for name in ("batch-pdf", "batch-posted")}

@@ -20,7 +20,7 @@ OWN: dict[str, set[str]] = {
         *{"columns", "people_table", "people_undo", "tables", "workbooks"},
     },
     "attendance": {
-        *{"bulk", "codes", "conflicts", "figures", "grid", "history", "importing", "imports", "undoing"},
+        *{"bulk", "chasing", "codes", "conflicts", "figures", "grid", "history", "importing", "imports", "undoing"},
         *{"ctf", "ctf_out", "earlier", "exports", "mark_string", "mis", "safe_xml", "sims", "wonde"},
     },
     "escalation": {
@@ -45,7 +45,7 @@ OWN: dict[str, set[str]] = {
     },
     "desk": {
         *{"charts", "contact_form", "context_processors", "decision_forms", "errors", "navigation", "requests"},
-        *{"rule_forms", "wizard_form"},
+        *{"rule_forms", "wizard_form", "calling_form"},
         *{"trial_chart", "trial_form", "words"},
     },
     "demo": {
