@@ -10,7 +10,7 @@ import datetime as dt
 import hashlib
 import json
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from django.db.models import Q
 
@@ -102,7 +102,15 @@ def plan_texts(*, school: School, pupils: Sequence[Pupil], purpose: Purpose, wor
         raise Refused("Choose at least one pupil.")
     if len(pupils) > MOST_PUPILS:
         raise Refused(f"{len(pupils)} pupils are too many for one go: choose {MOST_PUPILS} at most.")
-    text = check(wording)
+    return _plan(school, pupils, purpose, check(wording), on, now)
+
+
+def plan_without_words(*, school: School, pupils: Sequence[Pupil], purpose: Purpose, on: dt.date, now: dt.datetime) -> Plan:
+    """Who would get a text, before it has words: nothing can be sent by it."""
+    return replace(_plan(school, pupils, purpose, "", on, now), fault="Write what the text should say.")
+
+
+def _plan(school: School, pupils: Sequence[Pupil], purpose: Purpose, text: str, on: dt.date, now: dt.datetime) -> Plan:
     families, unreached = _families(school, pupils, on)
     if len(families) > 1 and (sentence := names_somebody(text, [(pupil.called, pupil.last_name) for pupil in pupils])):
         raise Refused(sentence)

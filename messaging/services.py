@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
+from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -214,12 +215,28 @@ def answer(
 
 def why_not_answer(reply: Reply, on: dt.date) -> str:
     """A sentence where a reply cannot be answered by text."""
+    return why_not_answers([reply], on)[reply.pk]
+
+
+def why_not_answers(replies: Sequence[Reply], on: dt.date) -> dict[int, str]:
+    """The same for many, by reply; an empty string where it can. Three statements at most; ``pupils`` of each reply are read beforehand."""
+    able = set(Sender.objects.filter(school__in={reply.school_id for reply in replies}).values_list("school", flat=True))
+    links: dict[int | None, list[PupilParent]] = defaultdict(list)
+    for link in PupilParent.objects.filter(parent__in={reply.parent_id for reply in replies if reply.parent_id}):
+        links[link.parent_id].append(link)
+    return {reply.pk: _why_not_answer(reply, reply.school_id in able, links[reply.parent_id], on) for reply in replies}
+
+
+def _why_not_answer(reply: Reply, is_able: bool, links: Sequence[PupilParent], on: dt.date) -> str:
     if not reply.parent_id:
         return "The number belongs to nobody on record: ring it, and put it right in the management information system."
-    if not Sender.objects.filter(school=reply.school_id).exists():
+    if not is_able:
         return "This school cannot send texts: an administrator has to enter its Notify key."
-    links = PupilParent.objects.filter(parent=reply.parent_id, pupil__in=reply.pupils.all())
-    return next((sentence for link in links if (sentence := why_not_text(link, on))), "")
+    about = {pupil.pk for pupil in reply.pupils.all()}
+    own = [link for link in links if link.pupil_id in about]
+    if len(own) < len(about):
+        return "Is no longer on record as a parent of this pupil: nothing may be sent."
+    return next((sentence for link in own if (sentence := why_not_text(link, on))), "")
 
 
 @transaction.atomic

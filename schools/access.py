@@ -51,6 +51,8 @@ ACTS: dict[str, tuple[frozenset[str], str]] = {
                       "A concern is taken to the safeguarding lead by staff who work with the pupil: tell the lead in person."),
     "see_safeguarding": (frozenset({Role.SAFEGUARDING_LEAD, Role.HEAD}),
                          "Safeguarding notes are read by the safeguarding lead and the head of the school only: speak to the lead."),
+    "send_texts": (frozenset({Role.OFFICER, Role.ATTENDANCE_LEAD}), "Parents are texted by the attendance officer or lead."),
+    "set_up_texts": (frozenset({Role.ADMINISTRATOR}), "The school's Notify key is entered by an administrator."),
 }  # fmt: skip
 """What may be done, by which roles, and the sentence that a person without them reads."""
 

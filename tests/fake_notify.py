@@ -86,8 +86,7 @@ class FakeNotify:
 
     def __enter__(self) -> FakeNotify:
         handler = type("Handler", (_Handler,), {"notify": self})
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        self.server.daemon_threads = True
+        self.server = _Server(("127.0.0.1", 0), handler)
         self.thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
         self.thread.start()
         return self
@@ -127,6 +126,13 @@ class FakeNotify:
         with self.lock:
             self.sent.append(accepted)
         return accepted
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *_: object) -> None:
+        """Silent: whoever asked was killed."""
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -20,6 +20,7 @@ from escalation.engine.ruleset import load_ruleset
 from escalation.models import Adoption, StageRecord, Task, WatchEntry
 from escalation.trials import Ladder, ask_for_trial, run_trial
 from letters.models import Letter, PrintBatch
+from messaging.models import Message, Reply
 from schools.models import Role
 from tests.cast import NOW, TODAY, Cast, assemble
 from tests.stories import away, present, run
@@ -85,6 +86,9 @@ GET = {
     "rules-publish": "403 403 403 302 403 302 302 403 403 404",
     "letters": "200 200 200 200 403 200 200 403 403 200",
     "letter": "200 200 200 200 200 200 200 404 404 404",
+    "texts": "200 403 403 200 403 403 403 403 403 200",
+    "texts-new": "200 403 403 200 403 403 403 403 403 200",
+    "texts-set-up": "403 403 403 403 403 403 403 403 200 403",
     "file": "404 404 404 404 404 404 404 404 404 404",
 }
 POST = {
@@ -109,6 +113,12 @@ POST = {
     "rules-part": "403 403 403 302 403 302 302 403 302 404",
     "rules-discard": "403 403 403 302 403 302 302 403 302 404",
     "rules-review": "403 403 403 302 403 302 302 403 403 404",
+    "texts-send": "404 404 404 404 404 404 404 404 404 404",
+    "texts-look": "302 403 403 302 403 403 403 403 403 404",
+    "texts-take-back": "302 403 403 302 403 403 403 403 403 404",
+    "texts-read": "302 403 403 302 403 403 403 403 403 404",
+    "texts-answer": "422 403 403 422 403 403 403 403 403 404",
+    "texts-try": "403 403 403 403 403 403 403 403 302 404",
     "approve": "404 404 404 404 404 404 404 404 404 404",
     "undo": "404 404 404 404 404 404 404 404 404 404",
     "contact": "400 400 400 400 400 400 403 404 404 404",
@@ -160,7 +170,19 @@ def numbers(cast: Cast) -> dict[str, dict[str, object]]:
     by_name |= {"decline-stage": {"number": record.pk}, "close-watch": {"number": watch.pk}}
     by_name |= {name: {"pk": tried(cast)} for name in ("trial", "trial-progress", "trial-chart", "trial-table")}
     by_name |= {"trial-ask": {"urn": "900001"}, "trial-lines": {"pk": tried(cast), "number": 0}}
+    text, reply = texted(cast)
+    by_name |= {"texts-take-back": {"pk": text}, "texts-read": {"pk": reply}, "texts-answer": {"pk": reply}}
+    by_name |= {name: {"urn": "900001"} for name in ("texts-look", "texts-try")}
     return by_name | {"task": {"pk": task.pk}, "letter": {"pk": letter.pk}}
+
+
+def texted(cast: Cast) -> tuple[int, int]:
+    """A text that waits, and a reply."""
+    parent, moment = cast.parents["Morwenna"], {"not_before": NOW, "try_at": NOW, "asked_at": NOW}
+    about = {"school": cast.here, "parent": parent, "purpose": "note", "body": "Trip.", "to": "+447700900101"}
+    text = Message.objects.create(asked_by=cast.alice, **about, **moment)
+    came = {"provider_id": f"one {text.pk}", "number": text.to, "received_at": NOW, "stored_at": NOW}
+    return text.pk, Reply.objects.create(school=cast.here, parent=parent, **came).pk
 
 
 def tried(cast: Cast) -> int:

@@ -47,6 +47,7 @@ OWN: dict[str, set[str]] = {
         *{"charts", "contact_form", "context_processors", "decision_forms", "errors", "navigation", "requests"},
         *{"rule_forms", "wizard_form", "calling_form"},
         *{"trial_chart", "trial_form", "words"},
+        "text_form",
     },
     "demo": {
         "absence",

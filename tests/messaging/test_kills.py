@@ -29,6 +29,8 @@ from tests.services import database_url
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
+PATIENCE = 90
+"""Seconds after which what has not left is lost."""
 SHAKY = [Trouble.DROPPED_AFTER, Trouble.ERROR_AFTER, Trouble.GARBAGE_AFTER, Trouble.DROPPED_BEFORE, Trouble.TOO_FAST]
 
 
@@ -91,26 +93,25 @@ def left() -> int:
     return Message.objects.exclude(state="sent").count()
 
 
-def kill_while_sending(notify: FakeNotify, *, messages: int, senders: int, kills: int, seed: int, patience: float) -> float:
-    """Returns the seconds from the last kill until everything was sent."""
+def kill_while_sending(notify: FakeNotify, *, messages: int, senders: int, kills: int, seed: int) -> tuple[int, float]:
+    """Kills as long as there is much to send, and at least so often. Returns how often, and the seconds from the last kill to the end."""
     chance = random.Random(seed)
     put_into_the_outbox(notify, messages)
-    notify.faults.extend(SHAKY * 2)
-    work = Senders(notify.url)
+    notify.faults.extend(SHAKY)
+    work, done = Senders(notify.url), 0
     try:
         for _ in range(senders):
             work.start()
-        done = 0
-        while done < kills:
-            time.sleep(chance.uniform(0.02, 0.25))
+        while done < kills or left() > messages / 10:
+            time.sleep(chance.uniform(0.05, 1.0))
             work.kill_one(chance)
-            done += 1
             work.start()
+            done += 1
         last = time.monotonic()
         while left():
-            assert time.monotonic() < last + patience, f"{left()} of {messages} have not left"
+            assert time.monotonic() < last + PATIENCE, f"{left()} of {messages} have not left"
             time.sleep(0.1)
-        return time.monotonic() - last
+        return done, time.monotonic() - last
     finally:
         work.end()
 
@@ -130,14 +131,17 @@ def cut_short() -> int:
 
 
 def test_ten_kills_lose_and_double_nothing(notify: FakeNotify) -> None:
-    kill_while_sending(notify, messages=120, senders=2, kills=10, seed=14, patience=40)
-    check_each_arrived_once(notify, 120)
+    kills, _ = kill_while_sending(notify, messages=200, senders=2, kills=10, seed=14)
+    check_each_arrived_once(notify, 200)
+    assert kills >= 10
     assert cut_short() > 0  # the kills met senders at work
 
 
 @pytest.mark.slow
 def test_forty_kills_of_three_senders_with_1500_messages(notify: FakeNotify) -> None:
-    seconds = kill_while_sending(notify, messages=1500, senders=3, kills=45, seed=1500, patience=120)
+    kills, seconds = kill_while_sending(notify, messages=1500, senders=3, kills=40, seed=1500)
     check_each_arrived_once(notify, 1500)
+    print(f"{kills} kills, {cut_short()} of them in the middle of a try; settled {seconds:.1f} s after the last")
+    assert kills >= 40
     assert cut_short() >= 10
     assert seconds <= 60
