@@ -102,6 +102,14 @@ for _code in CODES.values():
     MEANINGS[ord(_code.character)] = _code.meaning
 
 
+ENTERED_AHEAD = ("C", "C1", "C2", "J1", "M", "R", "S", "T", "X")
+"""Codes that stand in the register before the day: leave, part-time timetables, study. They say nothing about whether it was taken."""
+IS_AHEAD: np.ndarray = np.zeros(256, dtype=bool)
+"""bool[256]: whether a mark's character is one of ``ENTERED_AHEAD``."""
+for _ahead in ENTERED_AHEAD:
+    IS_AHEAD[ord(CODES[_ahead].character)] = True
+
+
 def characters(codes: list[str] | tuple[str, ...]) -> np.ndarray:
     """uint8[n]: the characters of the given codes; KeyError for a code that is not in the table."""
     return np.array([ord(CODES[code].character) for code in codes], dtype=np.uint8)

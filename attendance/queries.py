@@ -14,8 +14,10 @@ import numpy as np
 from django.db.models import Q, QuerySet
 
 from attendance import history
-from attendance.codes import CODES, NO_MARK
-from attendance.grid import EMPTY_ROW, SESSIONS, academic_year_of, as_grid, matrix, session_of
+from attendance.codes import CODES, IS_AHEAD, NO_MARK
+from attendance.comparing import Comparison, code_of, compare
+from attendance.conflicts import Conflict, contradictions, without
+from attendance.grid import SESSIONS, academic_year_of, as_grid, matrix
 from attendance.imports import OnRoll, Reading, Roll, read
 from attendance.models import ImportBatch, MarkChange, RawCode, RegisterEntry, RegisterRow
 from schools.models import AcademicYear, ClosedDay, Enrolment, Placement, Pupil, School
@@ -143,13 +145,22 @@ def missing_registers(school: School, on: dt.date) -> list[MissingRegister]:
     for row, pupil in enumerate(enrolled):
         if pupil.enrolment_id in form_of:
             rows_of[form_of[pupil.enrolment_id]].append(row)
-    has_mark = marks[:, 2 * day : 2 * day + 2] != ord(NO_MARK)
+    of_day = marks[:, 2 * day : 2 * day + 2]
     return [
-        MissingRegister(*form, session, int(has_mark[rows, half].sum()), len(rows))
+        MissingRegister(*form, session, int((of_day[rows, half] != ord(NO_MARK)).sum()), len(rows))
         for form, rows in sorted(rows_of.items())
         for half, session in enumerate(SESSIONS)
-        if has_mark[rows, half].sum() < IN_BY_NOW * len(rows)
+        if not is_in(of_day[rows, half])
     ]
+
+
+def is_in(marks: np.ndarray) -> bool:
+    """Whether a register of one session was taken: uint8[pupils], of which at least half have a mark.
+
+    Whoever has leave or a part-time timetable is left out of account, since those marks are entered before the day.
+    """
+    expected = marks[~IS_AHEAD[marks]]
+    return bool(np.count_nonzero(expected != ord(NO_MARK)) >= IN_BY_NOW * len(expected))
 
 
 def _forms(school: School, on: dt.date) -> dict[int, tuple[int, str]]:
@@ -163,8 +174,10 @@ def register_is_in(days: SchoolDays, enrolled: Sequence[Enrolled], marks: np.nda
     day = days.index(on)
     if day is None or not len(enrolled):
         return False
-    has_mark = (marks[:, 2 * day : 2 * day + 2] != ord(NO_MARK)).any(axis=1)
-    return bool(has_mark.mean() >= IN_BY_NOW)
+    of_day = marks[:, 2 * day : 2 * day + 2]
+    taken = (of_day != ord(NO_MARK)) & ~IS_AHEAD[of_day]
+    away_all_day = IS_AHEAD[of_day].all(axis=1)
+    return bool(np.count_nonzero(taken.any(axis=1)) >= IN_BY_NOW * np.count_nonzero(~away_all_day))
 
 
 def last_import(school: School) -> ImportBatch | None:
@@ -189,73 +202,6 @@ def marks_of(row: RegisterRow, days: SchoolDays) -> list[tuple[dt.date, str, str
     ]
 
 
-_CODE_OF = {NO_MARK: "", **{code.character: code.code for code in CODES.values()}}
-
-
-def code_of(character: str) -> str:
-    """The national code of a mark's character; empty for no mark."""
-    return _CODE_OF[character]
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """Marks to be entered beside those that are stored, a row an enrolment and year.
-
-    ``stored`` and ``wanted``: uint8[rows, slots]; where ``wanted`` has no mark nothing is to be done. ``row_ids`` has 0 where there is no
-    register row yet.
-    """
-
-    keys: Sequence[tuple[int, int]]
-    row_ids: np.ndarray
-    stored: np.ndarray
-    wanted: np.ndarray
-
-    @cached_property
-    def new(self) -> np.ndarray:
-        """bool[rows, slots]: entered for the first time."""
-        return (self.wanted != _NOTHING) & (self.stored == _NOTHING)
-
-    @cached_property
-    def changed(self) -> np.ndarray:
-        """bool[rows, slots]: another mark stands there."""
-        return (self.wanted != _NOTHING) & (self.stored != _NOTHING) & (self.wanted != self.stored)
-
-    @property
-    def unchanged(self) -> int:
-        return int((self.wanted != _NOTHING).sum() - self.new.sum() - self.changed.sum())
-
-    @cached_property
-    def changes(self) -> list[tuple[int, dt.date, str, str, str]]:
-        """(position, date, session, stored code, wanted code) of every changed mark."""
-        return [
-            (
-                position,
-                *session_of(self.keys[position][1], place),
-                code_of(chr(self.stored[position, place])),
-                code_of(chr(self.wanted[position, place])),
-            )
-            for position, place in np.argwhere(self.changed).tolist()
-        ]
-
-
-_NOTHING = ord(NO_MARK)
-
-
-def compare(school: School, keys: Sequence[tuple[int, int]], wanted: np.ndarray) -> Comparison:
-    """What is stored for each (enrolment id, year) beside what is wanted. One statement."""
-    rows = RegisterRow.objects.filter(school=school, year__in={year for _, year in keys})
-    found = {
-        (enrolment, year): (pk, marks) for pk, enrolment, year, marks in rows.values_list("pk", "enrolment", "year", "marks")
-    }
-    stored = [found.get(key, (0, EMPTY_ROW)) for key in keys]
-    return Comparison(
-        keys=keys,
-        row_ids=np.array([pk for pk, _ in stored], dtype=np.int64),
-        stored=as_grid([marks for _, marks in stored]),
-        wanted=wanted,
-    )
-
-
 def roll_of(school: School) -> Roll:
     """What a register file of the school is checked against. Six statements."""
     by_upn: dict[str, list[OnRoll]] = defaultdict(list)
@@ -272,26 +218,17 @@ def roll_of(school: School) -> Roll:
     return Roll(str(school), by_upn, by_number, school_days(school, years), closed, raw_codes)
 
 
-class Conflict(NamedTuple):
-    """A mark that somebody corrected here by hand and that a file contradicts; codes."""
-
-    enrolment_id: int
-    date: dt.date
-    session: str
-    by_hand: str
-    in_file: str
-
-
 @dataclass(frozen=True)
 class Preview:
     """What an import would do, in marks; ``rows`` of the file and ``refused`` of them or of their cells, each with its number and reason.
 
-    ``conflicts`` are among ``changed``.
+    ``conflicts`` would be asked of a person, ``kept`` were decided before: neither is among ``changed``.
     """
 
     reading: Reading
     comparison: Comparison
     conflicts: Sequence[Conflict]
+    kept: Sequence[Conflict] = ()
 
     @property
     def rows(self) -> int:
@@ -324,28 +261,10 @@ def preview_import(*, school: School, data: bytes, file_format: str | None = Non
 
 
 def preview_of(school: School, reading: Reading) -> Preview:
-    """The reading of a file beside what is stored now."""
-    comparison = compare(school, list(reading.marks), reading.grid)
-    return Preview(reading, comparison, _conflicts(school, comparison))
-
-
-def _conflicts(school: School, comparison: Comparison) -> list[Conflict]:
-    """The changes of marks that were last changed by hand. One statement, and none where nothing changes."""
-    if not comparison.changed.any():
-        return []
-    by_hand = _changed_by_hand(school, {year for _, year in comparison.keys})
-    return [
-        Conflict(comparison.keys[position][0], date, session, stored, wanted)
-        for position, date, session, stored, wanted in comparison.changes
-        if (int(comparison.row_ids[position]), date, session) in by_hand
-    ]
-
-
-def _changed_by_hand(school: School, years: set[int]) -> set[tuple[int, dt.date, str]]:
-    """(register row, date, session) of the marks whose latest change was made by a person here."""
-    changes = MarkChange.objects.filter(school=school, row__year__in=years).order_by("pk")
-    latest = {(row, date, session): batch for row, date, session, batch in changes.values_list("row", "date", "session", "batch")}
-    return {place for place, batch in latest.items() if batch is None}
+    """The reading of a file beside what is stored now; what a person wrote here is left out of what would change."""
+    whole = compare(school, list(reading.marks), reading.grid)
+    found = contradictions(school, whole)
+    return Preview(reading, without(whole, [*found.asked, *found.kept]) if any(found) else whole, found.asked, found.kept)
 
 
 def verify(school: School) -> tuple[int, int, list[str]]:
@@ -357,7 +276,7 @@ def verify(school: School) -> tuple[int, int, list[str]]:
     stored = as_grid(marks)
     rebuilt, faults = history.rebuild(ids, _first_entries(school), _changes_in_order(school))
     faults += [fault.sentence for fault in history.differences(ids, years, stored, rebuilt)]
-    return len(rows), int((stored != _NOTHING).sum()), faults
+    return len(rows), int((stored != ord(NO_MARK)).sum()), faults
 
 
 def _first_entries(school: School) -> Iterator[history.FirstEntries]:

@@ -17,6 +17,7 @@ from django.db.models import F, Max, Q
 
 from attendance.codes import NO_MARK
 from attendance.grid import academic_year_of
+from attendance.queries import is_in
 from attendance.services import store_figures
 from escalation.carry_over import carry_over_from_last_year
 from escalation.corrections import hold_against_corrections
@@ -31,8 +32,6 @@ log = logging.getLogger(__name__)
 
 LEASE = dt.timedelta(minutes=15)
 """How long a claimed night belongs to its worker; longer than a task may run."""
-MARKED_SHARE = 0.5
-"""A register is missing where fewer than this share of the pupils on roll have a mark in a session of the day."""
 
 
 @dataclass
@@ -126,11 +125,11 @@ def missing_register(loaded: LoadedSchool, on: dt.date) -> str:
     day = loaded.days.index(on)
     if day is None or not loaded.enrolled:
         return ""
-    marked = np.count_nonzero(loaded.register.marks[:, 2 * day : 2 * day + 2] != ord(NO_MARK), axis=0)
-    for session, count in zip(("morning", "afternoon"), marked, strict=True):
-        if count < MARKED_SHARE * len(loaded.enrolled):
+    for half, session in enumerate(("morning", "afternoon")):
+        marks = loaded.register.marks[:, 2 * day + half]
+        if not is_in(marks):
             return (
-                f"Put off: the {session} register of {on:%A %-d %B %Y} is missing for {len(loaded.enrolled) - int(count)} of "
+                f"Put off: the {session} register of {on:%A %-d %B %Y} is missing for {np.count_nonzero(marks == ord(NO_MARK))} of "
                 f"{len(loaded.enrolled)} pupils. Import it, and the night runs by itself."
             )
     return ""
