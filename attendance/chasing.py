@@ -244,7 +244,8 @@ def _refuse_young(school: School, dates: Collection[dt.date], after: int, on: dt
     for date in sorted(dates):
         age = days.first_after(on) - days.first_after(date)
         if age < after:
-            raise Refused(f"{_day(date)} is {age} school days ago: an N becomes O after {after}. Nothing was changed.")
+            days_ago = f"{age} school day{'' if age == 1 else 's'} ago"
+            raise Refused(f"{_day(date)} is {days_ago}: an N becomes O after {after}. Nothing was changed.")
 
 
 @transaction.atomic
