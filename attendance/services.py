@@ -15,12 +15,13 @@ from typing import TypeVar
 import numpy as np
 from django.db import transaction
 
-from attendance import bulk, figures, history
+from attendance import bulk, conflicts, figures, history
 from attendance.codes import CODES, NO_MARK
+from attendance.comparing import Comparison, code_of, compare
 from attendance.grid import EMPTY_ROW, SESSIONS, SLOTS, academic_year_of, as_grid, first_monday, session_of, slot
 from attendance.imports import X_WARNING, Detail, Reading, read, shown, why_not_a_school_day, why_not_on_roll
-from attendance.models import Figures, ImportBatch, MarkChange, MarkDetail, RegisterRow
-from attendance.queries import Comparison, Enrolled, Preview, code_of, compare, preview_of, roll_of, school_matrix
+from attendance.models import Figures, ImportBatch, MarkChange, MarkDetail, RegisterConflict, RegisterRow
+from attendance.queries import Enrolled, Preview, preview_of, roll_of, school_matrix
 from schools import ages, audit
 from schools.models import ClosedDay, Enrolment, School, User
 from schools.queries import school_days, year_label
@@ -119,7 +120,9 @@ def import_reading(
     def commit() -> Preview:
         preview = preview_of(_locked(school), reading)
         comparison = _enter(batch, preview.comparison, role)
-        _enter_details(comparison, reading.details)
+        ours = {(each.enrolment_id, each.date, each.session) for each in (*preview.conflicts, *preview.kept)}
+        _enter_details(comparison, {place: detail for place, detail in reading.details.items() if place not in ours})
+        conflicts.keep(batch=batch, comparison=comparison, asked=preview.conflicts)
         if batch.new or batch.changed:
             refresh_figures(school=school, as_of=now.date())
         return preview
@@ -319,6 +322,21 @@ def change_mark(
         )  # fmt: skip
         refresh_row(row)
     return change
+
+
+@transaction.atomic
+def decide_conflict(
+    *, conflict: RegisterConflict, take: bool, reason: str, by: User, role: str, now: dt.datetime
+) -> RegisterConflict:
+    """A person decides between our mark and the file's: ours is kept, or the file's taken, with its own history. Refused without a
+    reason, where somebody decided already, and where the mark was changed in the meantime."""
+    decided = conflicts.claim(conflict=conflict, take=take, reason=reason, by=by, role=role, now=now)
+    if take:
+        change_mark(
+            row=conflict.row, date=conflict.date, session=conflict.session, to=conflict.theirs, was=conflict.ours,
+            reason=reason, by=by, role=role, now=now,
+        )  # fmt: skip
+    return decided
 
 
 def why_not_change(row: RegisterRow, *, date: dt.date, session: str, to: str) -> str:

@@ -239,13 +239,12 @@ def test_a_mark_corrected_by_hand_and_contradicted_by_a_file_is_listed(cast: Cas
     read_in(cast, day_of(cast, "N"))
     change(cast, cast.imogen, "I")
     preview = preview_import(school=cast.here, data=day_of(cast, "O").encode())
-    assert preview.changed == 8
-    assert list(preview.conflicts) == [(cast.imogen.enrolment_id, TODAY, "AM", "I", "O")]
+    assert preview.changed == 7
+    assert [each[:5] for each in preview.conflicts] == [(cast.imogen.enrolment_id, TODAY, "AM", "I", "O")]
 
 
 def test_a_mark_that_a_file_corrected_last_is_no_conflict(cast: Cast) -> None:
     read_in(cast, day_of(cast, "N"))
-    change(cast, cast.imogen, "I")
     read_in(cast, day_of(cast, "O"))
     assert preview_import(school=cast.here, data=day_of(cast, "U").encode()).conflicts == []
 

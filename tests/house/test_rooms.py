@@ -20,7 +20,8 @@ OWN: dict[str, set[str]] = {
         *{"columns", "people_table", "people_undo", "tables", "workbooks"},
     },
     "attendance": {
-        *{"bulk", "chasing", "codes", "conflicts", "figures", "grid", "history", "importing", "imports", "undoing"},
+        *{"correcting", "offered", "opening", "taking"},
+        *{"bulk", "chasing", "codes", "comparing", "conflicts", "figures", "grid", "history", "imports", "undoing"},
         *{"ctf", "ctf_out", "earlier", "exports", "mark_string", "mis", "safe_xml", "sims", "wonde"},
     },
     "escalation": {
@@ -44,7 +45,8 @@ OWN: dict[str, set[str]] = {
         *{"policies", "states", "night"},
     },
     "desk": {
-        *{"charts", "contact_form", "context_processors", "decision_forms", "errors", "navigation", "requests"},
+        "register_form",
+        *{"charts", "contact_form", "context_processors", "decision_forms", "errors", "mis_form", "navigation", "requests"},
         *{"rule_forms", "wizard_form", "calling_form"},
         *{"trial_chart", "trial_form", "words"},
         "text_form",
