@@ -8,6 +8,7 @@ four weeks at most, so that they come again. The token is stored encrypted; it s
 from __future__ import annotations
 
 import datetime as dt
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -15,8 +16,9 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
-from attendance.imports import read_entries
-from attendance.models import ImportBatch, MisConnection
+from attendance.codes import CODES
+from attendance.imports import MAX_RAW_CODE, read_entries
+from attendance.models import ImportBatch, MisConnection, RawCode
 from attendance.queries import roll_of
 from attendance.services import import_reading
 from attendance.wonde import WondeClient, WondeError, arrivals, session_entries
@@ -98,9 +100,42 @@ def try_connection(connection: MisConnection) -> str:
     return client_for(connection).name()
 
 
-def read_people(connection: MisConnection) -> Arrivals:
-    """The school's pupils and contacts as the MIS has them now, for a person to look at. WondeError where they cannot be read."""
-    return arrivals(client_for(connection).students())
+def read_people(connection: MisConnection) -> bytes:
+    """The school's pupils and contacts as the MIS has them now, to be kept while a person looks at them (``people_in``).
+
+    WondeError where they cannot be read.
+    """
+    return json.dumps(client_for(connection).students()).encode()
+
+
+def people_in(data: bytes) -> Arrivals:
+    """The people in what ``read_people`` gave."""
+    return arrivals(json.loads(data))
+
+
+@transaction.atomic
+def explain_code(*, school: School, raw: str, code: str, by: User, role: str, now: dt.datetime) -> RawCode:
+    """Says which national code a code of the school's MIS stands for, and lets the next reading ask for every mark again.
+
+    A person's word comes before the national table, so that a MIS may mean something else by a letter.
+    """
+    if not raw or len(raw) > MAX_RAW_CODE or not raw.isprintable() or raw.isspace():
+        raise Refused(f"A code of the MIS has up to {MAX_RAW_CODE} characters that can be seen: type it as the MIS shows it.")
+    if code not in CODES:
+        raise Refused("Choose the national code that it stands for.")
+    explained, _ = RawCode.objects.update_or_create(school=school, raw=raw, defaults={"code": code, "by": by, "at": now})
+    MisConnection.objects.filter(school=school).update(read_from=None)
+    detail = {"raw": raw, "code": code}
+    audit.record(action="mis code explained", subject=explained, by=by, role=role, at=now, school=school, detail=detail)
+    return explained
+
+
+@transaction.atomic
+def forget_code(*, explained: RawCode, by: User, role: str, now: dt.datetime) -> None:
+    """Takes an explanation back; marks that were read by it stay as they are."""
+    detail = {"raw": explained.raw, "code": explained.code}
+    audit.record(action="mis code forgotten", subject=explained, by=by, role=role, at=now, school=explained.school, detail=detail)
+    explained.delete()
 
 
 def read_marks(*, connection: MisConnection, by: User | None = None, role: str = "", now: dt.datetime) -> Read:

@@ -44,6 +44,8 @@ BELONGS = {
     "desk:form": "desk:forms",
     "desk:letter": "desk:letters",
     "desk:import-preview": "desk:import",
+    "desk:mis": "desk:import",
+    "desk:mis-people": "desk:import",
     "desk:register": "desk:registers",
     **dict.fromkeys(("desk:mark", "desk:marks"), "desk:pupils"),
     "desk:decisions-review": "desk:decisions",

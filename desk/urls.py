@@ -17,6 +17,7 @@ from desk.views import (
     leaflet,
     letters,
     marks,
+    mis,
     nights,
     pupil,
     register,
@@ -142,4 +143,15 @@ _texts: list[URLPattern] = [
     path("texts/<str:urn>/try/", texts.try_set_up, name="texts-try"),
 ]
 
-urlpatterns: list[URLPattern] = [*_first, *_day, *_chasing, *_registers, *_cases, *_trials, *_rules, *_texts]
+_mis: list[URLPattern] = [
+    path("registers/connection/", mis.mis, name="mis"),
+    path("registers/connection/people/", mis.people, name="mis-people"),
+    path("registers/connection/<str:urn>/save/", mis.save, name="mis-save"),
+    path("registers/connection/<str:urn>/try/", mis.attempt, name="mis-try"),
+    path("registers/connection/<str:urn>/read/", mis.read, name="mis-read"),
+    path("registers/connection/<str:urn>/remove/", mis.remove, name="mis-remove"),
+    path("registers/connection/<str:urn>/code/", mis.code, name="mis-code"),
+    path("registers/connection/<str:urn>/people/", mis.fetch_people, name="mis-fetch-people"),
+]
+
+urlpatterns: list[URLPattern] = [*_first, *_day, *_chasing, *_registers, *_cases, *_trials, *_rules, *_texts, *_mis]

@@ -14,13 +14,15 @@ from attendance.mis import (
     SPARE,
     connect,
     disconnect,
+    explain_code,
     failing_connections,
+    people_in,
     read_all_again,
     read_marks,
     read_people,
     try_connection,
 )
-from attendance.models import ImportBatch, MarkDetail, MisConnection, RawCode, RegisterRow
+from attendance.models import ImportBatch, MarkDetail, MisConnection, RegisterRow
 from attendance.tasks import read_register
 from attendance.wonde import TRIES, WondeClient, WondeError, arrivals, day
 from schools.models import AuditEntry
@@ -205,7 +207,8 @@ def test_a_code_of_the_mis_waits_until_somebody_explains_it(cast: Cast, wonde: F
     assert first
     assert (first.new, first.refused) == (4, 1)
     assert connection.read_from == NOW - LONGEST_WAIT
-    RawCode.objects.create(school=cast.here, raw="X01", code="X", by=cast.alice, at=NOW)
+    explain_code(school=cast.here, raw="X01", code="X", by=cast.alice, role="officer", now=NOW)
+    connection.refresh_from_db()
     second = read_marks(connection=connection, now=NOW + dt.timedelta(minutes=15)).batch
     assert second
     assert (second.new, second.refused, MarkDetail.objects.get(row=cast.imogen).raw_code) == (1, 0, "X01")
@@ -328,7 +331,7 @@ def test_people_come_with_year_form_and_contacts(wonde: FakeWonde, connection: M
         contact("Morwenna", "Marlow", "Mother"),
         contact("Piers", "Quill", "Father", priority=2, lives_with_pupil=False, court_order=True, correspondence=False),
     ]
-    read = read_people(connection)
+    read = people_in(read_people(connection))
     pupil = read.pupils[0]
     assert (pupil.first_name, pupil.year_group, pupil.form, pupil.sex) == ("Imogen", 7, "7A", "F")
     assert (pupil.date_of_birth, pupil.admitted, pupil.left) == (dt.date(2013, 10, 1), dt.date(2024, 9, 3), None)
@@ -346,13 +349,13 @@ def test_people_come_with_year_form_and_contacts(wonde: FakeWonde, connection: M
 def test_a_pupil_to_whom_no_letter_could_be_sent_is_noticed(wonde: FakeWonde, connection: MisConnection) -> None:
     wonde.data["students"][0]["contacts"]["data"] = [contact("Morwenna", "Marlow", "Mother", correspondence=False)]
     wonde.data["students"][1]["contacts"]["data"] = [contact("Grace", "Okafor", "Mother")]
-    notices = read_people(connection).notices
+    notices = people_in(read_people(connection)).notices
     assert [notice.row for notice in notices] == [1]
     assert "No contact of this pupil is marked for correspondence" in notices[0].reason
 
 
 def test_people_are_looked_at_before_they_are_taken_in(cast: Cast, connection: MisConnection) -> None:
-    preview = preview_people(cast.here, read_people(connection), TODAY)
+    preview = preview_people(cast.here, people_in(read_people(connection)), TODAY)
     assert (len(preview.new), preview.refused) == (0, 0)
 
 

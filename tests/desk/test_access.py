@@ -54,6 +54,8 @@ GET = {
     "pupils": "200 200 200 200 200 200 200 200 200 200",
     "import": "200 403 403 200 403 403 403 403 200 200",
     "import-preview": "302 403 403 302 403 403 403 403 302 302",
+    "mis": "200 403 403 403 403 403 403 403 200 200",
+    "mis-people": "302 403 403 403 403 403 403 403 302 302",
     "nights": "200 403 403 200 403 200 200 403 200 200",
     "batches": "200 403 403 200 403 403 403 403 403 200",
     "batch-pdf": "200 403 403 200 403 403 403 403 403 404",
@@ -104,6 +106,9 @@ POST = {
     "hand-on": "302 302 302 302 302 302 403 404 404 404",
     "task-done": "302 302 302 302 302 302 403 404 404 404",
     "import-commit": "302 403 403 302 403 403 403 403 302 302",
+    **dict.fromkeys(("mis-try", "mis-read", "mis-remove", "mis-fetch-people"), "404 403 403 403 403 403 403 403 404 404"),
+    "mis-save": "422 403 403 403 403 403 403 403 422 404",
+    "mis-code": "302 403 403 403 403 403 403 403 302 404",
     "trial-ask": "422 403 403 422 403 422 422 403 403 404",
     "run-night": "302 403 403 302 403 403 403 403 302 404",
     "make-batch": "302 403 403 302 403 403 403 403 403 404",
@@ -173,6 +178,7 @@ def numbers(cast: Cast) -> dict[str, dict[str, object]]:
     text, reply = texted(cast)
     by_name |= {"texts-take-back": {"pk": text}, "texts-read": {"pk": reply}, "texts-answer": {"pk": reply}}
     by_name |= {name: {"urn": "900001"} for name in ("texts-look", "texts-try")}
+    by_name |= {f"mis-{name}": {"urn": "900001"} for name in ("save", "try", "read", "remove", "code", "fetch-people")}
     return by_name | {"task": {"pk": task.pk}, "letter": {"pk": letter.pk}}
 
 
