@@ -14,11 +14,11 @@ from django.db import transaction
 
 from attendance import bulk
 from attendance.codes import CODES, NO_MARK
+from attendance.comparing import code_of
 from attendance.grid import SESSIONS, slot
 from attendance.imports import why_not_a_school_day, why_not_on_roll
 from attendance.models import MarkChange, MarkDetail, RegisterRow
 from attendance.offered import present, why_not_offered
-from attendance.queries import code_of
 from attendance.services import refresh_row
 from schools import audit
 from schools.models import ClosedDay, User

@@ -22,12 +22,13 @@ from django.utils import timezone
 
 from attendance import bulk, history
 from attendance.codes import CODES, NO_MARK
+from attendance.comparing import code_of
 from attendance.grid import EMPTY_ROW, SESSIONS, academic_year_of, slot
 from attendance.imports import why_not_a_school_day
 from attendance.models import Figures, FormRegister, MarkChange, MarkDetail, RegisterEntry, RegisterRow
 from attendance.offered import AT_THE_REGISTER, why_not_offered
 from attendance.opening import AHEAD, Opening, clock, opening_of, why_not_late
-from attendance.queries import code_of, school_matrix
+from attendance.queries import school_matrix
 from attendance.services import ATTEMPTS, make_rows, store_figures
 from schools import audit
 from schools.access import ACTS
@@ -72,6 +73,7 @@ class Pupil(NamedTuple):
     """A pupil of the form on the day, with the mark that is stored for the session."""
 
     enrolment_id: int
+    pupil_id: int
     name: str
     year_group: int
     date_of_birth: dt.date
@@ -190,13 +192,20 @@ def form_of(school: School, form: str, date: dt.date, session: str) -> list[Pupi
     found = {placement.enrolment_id: placement for placement in ordered}
     rows = RegisterRow.objects.filter(enrolment__in=found, year=academic_year_of(date)).values_list("enrolment", "pk", "marks")
     stored = {enrolment: (pk, marks[slot(date, session)]) for enrolment, pk, marks in rows}
-    return [
-        Pupil(
-            placement.enrolment_id, placement.enrolment.pupil.name, placement.year_group, placement.enrolment.pupil.date_of_birth,
-            (kept := stored.get(placement.enrolment_id, (0, NO_MARK)))[0], code_of(kept[1]),
-        )
-        for placement in found.values()
-    ]  # fmt: skip
+    return [_pupil(placement, *stored.get(placement.enrolment_id, (0, NO_MARK))) for placement in found.values()]
+
+
+def _pupil(placement: Placement, row_id: int, mark: str) -> Pupil:
+    pupil = placement.enrolment.pupil
+    return Pupil(
+        enrolment_id=placement.enrolment_id,
+        pupil_id=pupil.pk,
+        name=pupil.name,
+        year_group=placement.year_group,
+        date_of_birth=pupil.date_of_birth,
+        row_id=row_id,
+        code=code_of(mark),
+    )
 
 
 def _sheet(school: School, form: str, date: dt.date, session: str, by: User, opened_at: dt.datetime) -> _Sheet:
