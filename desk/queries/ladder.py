@@ -19,10 +19,10 @@ from escalation.engine.ruleset import Parameter, Ruleset, Stage, WatchRule, nati
 from escalation.engine.schema import Action
 from escalation.engine.sentences import figure
 from escalation.engine.words import rule_in_words, stage_in_words
-from escalation.loading import load_school
+from escalation.loading import LoadedSchool
 from escalation.models import StageRecord
 from letters.phrases import percent
-from schools.models import Enrolment, Role, School, StaffRole
+from schools.models import Role, School, StaffRole
 
 State = StageRecord.State
 REACHED = (State.DONE, State.PROPOSED, State.HELD, State.CARRIED_OVER)
@@ -153,12 +153,8 @@ class OutlookInWords:
     back: tuple[str, str]
 
 
-def outlook_of(enrolment: Enrolment, records: Sequence[StageRecord], as_of: dt.date) -> OutlookInWords:
-    """The engine's outlook on the register of the last night. Nine statements, and some hundredths of a second.
-
-    Raises Refused where no ladder is in force, CalendarError where the calendar contradicts itself.
-    """
-    loaded = load_school(enrolment.school, as_of, enrolment_ids=[enrolment.pk])
+def outlook_of(loaded: LoadedSchool, records: Sequence[StageRecord], as_of: dt.date) -> OutlookInWords:
+    """The engine's outlook for the one pupil of ``loaded`` on the register of the last night; some hundredths of a second."""
     asked = (loaded.register, loaded.ruleset, loaded.state, 0, as_of, loaded.national)
     following = next_stage(*asked)
     best = best_possible(loaded.register, 0, as_of)

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_GET, require_POST
 from desk.charts import best_points, judged_points, trend_svg
 from desk.contact_form import ContactForm, NoteForm, TaskForm
 from desk.queries.calendar import Calendar
+from desk.queries.ground import ground_lost, load_for
 from desk.queries.ladder import outlook_of, owners, strip, thresholds
 from desk.queries.pupil import (
     HOW_TO_ACT,
@@ -67,6 +68,7 @@ def _context(request: StaffRequest, page: PupilPage, enrolment: Enrolment) -> di
         "calendar": calendar,
         "now_in_school": _now_in_words(calendar, today()),
         "may_record": not request.scope.refusal("record_contact", page.school),
+        "may_correct": not request.scope.refusal("change_marks", page.school),
         "contact_form": _contact_form(page.people, line),
         "note_form": NoteForm(auto_id="note_%s"),
         "tasks": [(task, TaskForm(kind=task.kind, auto_id=f"task{task.pk}_%s")) for task in page.tasks],
@@ -93,7 +95,11 @@ def _ladder_context(page: PupilPage, enrolment: Enrolment, ruleset: Ruleset | No
     figures = page.line.figures
     shown: dict[str, object] = {"strip": strip(ruleset, page.records, holders), "outlook": None}
     try:
-        return shown | {"outlook": outlook_of(enrolment, page.records, figures.as_of) if figures else None}
+        if figures is None:
+            return shown
+        loaded = load_for(enrolment, figures.as_of)
+        lost = ground_lost(loaded, enrolment, page.records, today())
+        return shown | {"outlook": outlook_of(loaded, page.records, figures.as_of), "lost": lost}
     except (Refused, CalendarError) as fault:
         return shown | {"outlook_fault": str(fault)}
 
