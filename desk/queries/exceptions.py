@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
+from attendance.mis import failing_connections
 from attendance.models import ImportBatch
 from desk.queries.ringing import Ring
 from desk.queries.todo import About, Open, Reader
@@ -17,6 +18,7 @@ from letters.phrases import count
 
 REFUSED = "Refused in the import"
 NOBODY_REACHED = "Nobody reached"
+MIS_NOT_READ = "The MIS was not read"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,17 +35,23 @@ class Trouble:
         return self.kind == REFUSED
 
     @property
+    def is_connection(self) -> bool:
+        return self.kind == MIS_NOT_READ
+
+    @property
     def is_calling(self) -> bool:
         return self.kind == NOBODY_REACHED
 
 
 def troubles(reader: Reader, opened: Open, rings: Iterable[Ring]) -> list[Trouble]:
-    """Nobody reached, nobody to write to, came back, refused in an import, nights put off or failed. Two statements."""
+    """Nobody reached, nobody to write to, came back, refused in an import, a MIS that was not read, nights put off
+    or failed. Three statements."""
     return [
         *_not_reached(rings),
         *_nobody(reader),
         *_came_back(reader),
         *_refused(reader, opened.imports),
+        *_not_read(reader),
         *_nights(reader, opened.runs),
     ]
 
@@ -85,6 +93,12 @@ def _refused(reader: Reader, imports: Collection[ImportBatch]) -> Iterable[Troub
         why = batch.refusals[0]["reason"] if batch.refusals else ""
         text = f"{batch.refused:,} of {count(batch.rows, 'row')}, the first because: {why}"
         yield Trouble(REFUSED, text, school=place.school.name)
+
+
+def _not_read(reader: Reader) -> Iterable[Trouble]:
+    """Connections to a MIS whose last reading failed."""
+    for connection in failing_connections(reader.schools):
+        yield Trouble(MIS_NOT_READ, connection.last_error, school=connection.school.name)
 
 
 def _nights(reader: Reader, runs: Collection[NightRun]) -> Iterable[Trouble]:
