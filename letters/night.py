@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import datetime as dt
+import logging
 import time
 
 from django.db.models import F
 
+from casework.night import after_the_night
 from escalation.models import NightRun
 from escalation.night import NightReport, run_night
 from letters.services import draft_planned, release_due
 from schools.models import School
+
+log = logging.getLogger(__name__)
 
 
 def whole_night(*, school: School, on: dt.date, now: dt.datetime, today: dt.date) -> NightReport:
@@ -20,6 +24,8 @@ def whole_night(*, school: School, on: dt.date, now: dt.datetime, today: dt.date
     if report.errors:
         return report
     began = time.perf_counter()
+    if not report.skipped:
+        _casework(report, school, on, now)
     try:
         report.drafted = draft_planned(now=now, on=today, school=school)
         release_due(now=now, on=today, school=school)
@@ -30,3 +36,13 @@ def whole_night(*, school: School, on: dt.date, now: dt.datetime, today: dt.date
         drafted=F("drafted") + report.drafted, errors=report.errors, seconds=report.seconds
     )
     return report
+
+
+def _casework(report: NightReport, school: School, on: dt.date, now: dt.datetime) -> None:
+    """Clocks and notices to improve; a fault there stops no letter, and the next night does it again."""
+    try:
+        after_the_night(school=school, on=on, now=now)
+    except Exception as fault:
+        log.exception("casework of the night of school %s for %s failed", school.urn, on)
+        what = str(fault) if isinstance(fault, ValueError) else type(fault).__name__
+        report.errors.append(f"Clocks and notices to improve were not looked at: {what}")

@@ -14,10 +14,9 @@ from functools import partial
 
 from django.db.models import Q
 
-from attendance.codes import CODES, NO_MARK, PENALTY_CODES, Meaning
+from attendance.codes import BY_CHARACTER, CODES, NO_MARK, PENALTY_CODES, Meaning
 from attendance.grid import academic_year_of, session_of
 from attendance.models import EarlierAttendance, RegisterRow
-from attendance.queries import code_of as mark_code
 from casework.models import ImprovementNotice, PenaltyMark, PenaltyNotice, PenaltyRequest
 from casework.penalty.counter import Mark, Place, Window, window
 from casework.penalty.parameters import LocalCode, code_of, framework
@@ -27,7 +26,6 @@ from schools.models import Enrolment, Pupil, PupilParent, School
 from schools.queries import school_days
 from schools.schooldays import SchoolDays
 
-_PENALTY_CHARACTERS = frozenset(CODES[code].character for code in PENALTY_CODES)
 _HALVES = ("AM", "PM")
 
 
@@ -69,7 +67,7 @@ def _decoded(year: int, marks: str, place: str, since: dt.date | None, on: dt.da
         if character != NO_MARK:
             date, session = session_of(year, number)
             if (since is None or date >= since) and date <= on:
-                yield Mark(date, session, mark_code(character), place)
+                yield Mark(date, session, BY_CHARACTER[character].code, place)
 
 
 def _earlier(earlier: EarlierAttendance, since: dt.date | None, on: dt.date) -> Iterable[Mark]:
@@ -83,12 +81,9 @@ def _earlier(earlier: EarlierAttendance, since: dt.date | None, on: dt.date) -> 
     for number, character in enumerate(earlier.marks):
         week, at = divmod(number + skip, a_week)
         date = monday + dt.timedelta(days=7 * week + at // 2)
-        known = character in _CHARACTERS
+        known = character in BY_CHARACTER
         if known and character != NO_MARK and (since is None or date >= since) and date <= on:
-            yield Mark(date, _HALVES[at % 2], mark_code(character), place)
-
-
-_CHARACTERS = frozenset(code.character for code in CODES.values())
+            yield Mark(date, _HALVES[at % 2], BY_CHARACTER[character].code, place)
 
 
 def used_marks(pupil_ids: Collection[int]) -> dict[int, dict[Place, int]]:
