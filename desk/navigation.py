@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from django.urls import reverse
 
+from casework.queries.safeguarding import count_unread
 from desk.queries.decisions import count_waiting
 from desk.requests import may_anywhere
 from schools.access import Scope
@@ -31,6 +32,7 @@ PAGES: tuple[tuple[str, str, str], ...] = (
     ("Registers", "desk:registers", "take_register"),
     ("Import", "desk:import", "import_register"),
     ("Letters", "desk:letters", "see_decisions"),
+    ("Safeguarding", "desk:safeguarding", "see_safeguarding"),
     ("Post", "desk:batches", "print_letters"),
     ("Texts", "desk:texts", "send_texts"),
     ("Nights", "desk:nights", "see_nights"),
@@ -52,6 +54,7 @@ BELONGS = {
     "desk:hold": "desk:decisions",
     "desk:decline": "desk:decisions",
     "desk:edit": "desk:decisions",
+    "desk:safeguarding-notes": "desk:safeguarding",
     "desk:texts-new": "desk:texts",
     "desk:texts-send": "desk:texts",
     "desk:texts-answer": "desk:texts",
@@ -85,7 +88,7 @@ def first_page(scope: Scope) -> str:
 
 
 def navigation(scope: Scope, current: str) -> list[Item]:
-    """The pages that the person's roles open; one statement, for how many decisions wait for them."""
+    """The pages that the person's roles open; a statement for each page that says how much waits."""
     current = BELONGS.get(current, current)
     items = [Item(title, reverse(view), view, view == current) for title, view, act in PAGES if _is_open(scope, view, act)]
     if scope.roles:
@@ -103,6 +106,9 @@ def _is_open(scope: Scope, view: str, act: str) -> bool:
 
 
 def _with_count(item: Item, scope: Scope) -> Item:
-    if item.view != "desk:decisions":
-        return item
-    return replace(item, count=count_waiting(scope, scope.on), count_means="wait for you")
+    if item.view == "desk:decisions":
+        return replace(item, count=count_waiting(scope, scope.on), count_means="wait for you")
+    if item.view == "desk:safeguarding":
+        here = [school for school in scope.schools if not scope.refusal("see_safeguarding", school)]
+        return replace(item, count=count_unread(here), count_means="not read yet")
+    return item

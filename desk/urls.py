@@ -10,6 +10,7 @@ from desk.views import (
     calling,
     contradictions,
     decisions,
+    discretion,
     form,
     home,
     imports,
@@ -22,6 +23,7 @@ from desk.views import (
     pupil,
     register,
     rules,
+    safeguarding,
     search,
     texts,
     today,
@@ -154,4 +156,16 @@ _mis: list[URLPattern] = [
     path("registers/connection/<str:urn>/people/", mis.fetch_people, name="mis-fetch-people"),
 ]
 
-urlpatterns: list[URLPattern] = [*_first, *_day, *_chasing, *_registers, *_cases, *_trials, *_rules, *_texts, *_mis]
+_apart: list[URLPattern] = [
+    path("pupils/<int:pk>/discretion/", discretion.discretion, name="discretion"),
+    path("pupils/<int:pk>/discretion/pause/", discretion.pause, name="discretion-pause"),
+    path("pupils/<int:pk>/discretion/lift/", discretion.lift, name="discretion-lift"),
+    path("pupils/<int:pk>/discretion/take/", discretion.take, name="discretion-take"),
+    path("pupils/<int:pk>/discretion/skip/", discretion.skip, name="discretion-skip"),
+    path("pupils/<int:pk>/concern/", safeguarding.concern, name="concern"),
+    path("safeguarding/", safeguarding.safeguarding, name="safeguarding"),
+    path("safeguarding/<int:pk>/", safeguarding.notes, name="safeguarding-notes"),
+    path("safeguarding/<int:pk>/<int:number>/close/", safeguarding.close, name="safeguarding-close"),
+]
+
+urlpatterns: list[URLPattern] = [*_apart, *_first, *_day, *_chasing, *_registers, *_cases, *_trials, *_rules, *_texts, *_mis]

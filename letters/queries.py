@@ -12,6 +12,8 @@ from pydantic import TypeAdapter
 from attendance.codes import BY_CHARACTER, NO_MARK
 from attendance.grid import session_of
 from attendance.models import RegisterRow
+from casework.models import Pause
+from casework.queries.discretion import paused
 from letters.catalogue import wording_for
 from letters.certificate import Mark, render_certificate_html
 from letters.facts import LetterFacts
@@ -35,11 +37,14 @@ def facts_from_json(kept: dict) -> LetterFacts:
 
 @dataclass(frozen=True, slots=True)
 class LiveLetter:
-    """A letter as it stands now. ``token`` changes when the figures or the meeting do: an approval names the one that was looked at."""
+    """A letter as it stands now. ``token`` changes when the figures or the meeting do: an approval names the one that was looked at.
+
+    ``pause``: why no letter of the case may leave now."""
 
     letter: Letter
     facts: LetterFacts
     merged: MergedLetter
+    pause: Pause | None = None
 
     @property
     def token(self) -> str:
@@ -67,20 +72,22 @@ def _drawn(letters: list[Letter], on: dt.date) -> dict[int, LiveLetter]:
     pupils, parents = {letter.case.pupil_id for letter in letters}, {letter.parent_id for letter in letters}
     links = PupilParent.objects.filter(pupil__in=pupils, parent__in=parents).select_related("parent")
     link_of = {(link.pupil_id, link.parent_id): link for link in links}
+    waits = paused({letter.case_id for letter in letters}, on)
     return {
         letter.pk: _merged(
             letter,
             record.facts(
                 letter.planned, link_of[letter.case.pupil_id, letter.parent_id], wording_for(letter.ruleset, letter.wording)
             ),
+            waits.get(letter.case_id),
         )
         for letter in letters
     }
 
 
-def _merged(letter: Letter, facts: LetterFacts) -> LiveLetter:
+def _merged(letter: Letter, facts: LetterFacts, pause: Pause | None = None) -> LiveLetter:
     wording = wording_for(letter.ruleset, letter.wording)
-    return LiveLetter(letter, facts, merge(wording, facts, fills_of(letter, facts), extra=letter.extra_paragraph))
+    return LiveLetter(letter, facts, merge(wording, facts, fills_of(letter, facts), extra=letter.extra_paragraph), pause)
 
 
 OF_THE_MEETING = ("meeting_date", "meeting_time", "meeting_place", "meeting_with")

@@ -18,7 +18,7 @@ from django.db import transaction
 from django.db.models import Q
 from pypdf import PdfReader, PdfWriter
 
-from casework.queries.discretion import paused, standing_pauses, why_letters_wait
+from casework.queries.discretion import standing_pauses, why_letters_wait
 from escalation.models import Event, PlannedLetter, StageRecord
 from escalation.services import decline_stage, mark_stage_done
 from letters.enclosing import enclosures_of
@@ -106,7 +106,8 @@ def _letter(draft: Draft, *, now: dt.datetime, on: dt.date) -> Letter:
 
 def withdraw_without_ground(*, now: dt.datetime, school: School | None = None) -> int:
     """Letters that have not left are withdrawn where their stage no longer stands or their plan was taken back; returns how many."""
-    gone = Q(stage_record__state__in=(StageRecord.State.WITHDRAWN, StageRecord.State.DECLINED))
+    no_longer = (StageRecord.State.WITHDRAWN, StageRecord.State.DECLINED, StageRecord.State.PASSED_OVER)
+    gone = Q(stage_record__state__in=no_longer)
     taken_back = Q(planned__state=PlannedLetter.State.WITHDRAWN)
     letters = Letter.objects.filter(gone | taken_back, state__in=comes_from(Letter.State.WITHDRAWN))
     if school:
@@ -159,11 +160,8 @@ def approve_letters(
     and must be looked at again. ``render`` False keeps the words without a PDF (the demo's older letters).
     """
     drawn = live(with_everything([letter.pk for letter in letters]), on)
-    waits = paused({letter.case_id for letter in letters}, on)
     return [
-        Outcome(letter, False, why_letters_wait(waits[letter.case_id]))
-        if letter.case_id in waits
-        else _approve(drawn[letter.pk], by=by, role=role, now=now, seen=(seen or {}).get(letter.pk), render=render)
+        _approve(drawn[letter.pk], by=by, role=role, now=now, seen=(seen or {}).get(letter.pk), render=render)
         for letter in letters
     ]
 
@@ -172,6 +170,8 @@ def _approve(drawn: LiveLetter, *, by: User, role: str, now: dt.datetime, seen: 
     letter = drawn.letter
     if letter.state not in WAITING:
         return Outcome(letter, False, state_sentence(letter))
+    if drawn.pause:
+        return Outcome(letter, False, why_letters_wait(drawn.pause))
     if seen is not None and seen != drawn.token:
         return Outcome(letter, False, "The register has changed since you looked: the letter was redrawn. Read it once more.")
     if drawn.merged.missing_fills:

@@ -22,7 +22,7 @@ def paused(case_ids: Collection[int], on: dt.date) -> dict[int, Pause]:
 
 
 def why_letters_wait(pause: Pause | None, *, may_read: bool = False) -> str:
-    """The sentence on the disabled button; empty where nothing waits. ``may_read``: the lead or the head, who read a safeguarding reason."""
+    """The sentence on the disabled button; empty where nothing waits. ``may_read``: for the lead or the head, who read all reasons."""
     if pause is None:
         return ""
     until = f"Letters wait until {day(pause.until)} ({pause.by.name})"

@@ -121,7 +121,7 @@ def sheet(drawn: LiveLetter) -> str:
 
 def why_not(request: StaffRequest, drawn: LiveLetter) -> str:
     """The sentence on the disabled button; empty where the viewer may approve the letter now."""
-    return why_not_approve(drawn.letter, scope=request.scope, merged_missing=drawn.merged.missing_fills)
+    return why_not_approve(drawn.letter, scope=request.scope, merged_missing=drawn.merged.missing_fills, pause=drawn.pause)
 
 
 def _address(request: StaffRequest, **changes: object) -> str:

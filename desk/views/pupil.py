@@ -14,6 +14,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from desk.charts import best_points, judged_points, trend_svg
 from desk.contact_form import ContactForm, NoteForm, TaskForm
+from desk.queries.apart import apart_of
 from desk.queries.calendar import Calendar
 from desk.queries.ground import ground_lost, load_for
 from desk.queries.ladder import outlook_of, owners, strip, thresholds
@@ -67,6 +68,7 @@ def _context(request: StaffRequest, page: PupilPage, enrolment: Enrolment) -> di
         "advice": [(flag, HOW_TO_ACT[PupilFlag.Kind(flag.kind)]) for flag in line.act_flags],
         "calendar": calendar,
         "now_in_school": _now_in_words(calendar, today()),
+        "apart": apart_of(request.scope, line.pupil, page.school, today()),
         "may_record": not request.scope.refusal("record_contact", page.school),
         "may_correct": not request.scope.refusal("change_marks", page.school),
         "contact_form": _contact_form(page.people, line),

@@ -13,6 +13,7 @@ from django.core.files.storage import default_storage
 from django.test import Client
 from django.urls import reverse
 
+from casework.models import SafeguardingNote
 from desk.urls import urlpatterns
 from escalation.adoption import adopt
 from escalation.drafts import begin_draft
@@ -86,6 +87,10 @@ GET = {
     "rules-text": "403 403 403 200 403 200 200 403 200 404",
     "rules-file": "403 403 403 200 403 200 200 403 200 404",
     "rules-publish": "403 403 403 302 403 302 302 403 403 404",
+    "discretion": "403 403 200 200 403 200 200 404 404 404",
+    "concern": "200 200 200 200 200 200 200 404 404 404",
+    "safeguarding": "403 403 403 403 200 200 403 403 403 403",
+    "safeguarding-notes": "403 403 403 403 200 200 403 404 404 404",
     "letters": "200 200 200 200 403 200 200 403 403 200",
     "letter": "200 200 200 200 200 200 200 404 404 404",
     "texts": "200 403 403 200 403 403 403 403 403 200",
@@ -124,6 +129,11 @@ POST = {
     "texts-read": "302 403 403 302 403 403 403 403 403 404",
     "texts-answer": "422 403 403 422 403 403 403 403 403 404",
     "texts-try": "403 403 403 403 403 403 403 403 302 404",
+    "discretion-pause": "403 403 422 422 403 422 422 404 404 404",
+    "discretion-lift": "403 403 422 422 403 422 422 404 404 404",
+    "discretion-take": "403 403 422 422 403 422 422 404 404 404",
+    "discretion-skip": "403 403 422 422 403 422 422 404 404 404",
+    "safeguarding-close": "403 403 403 403 302 302 403 404 404 404",
     "approve": "404 404 404 404 404 404 404 404 404 404",
     "undo": "404 404 404 404 404 404 404 404 404 404",
     "contact": "400 400 400 400 400 400 403 404 404 404",
@@ -169,6 +179,12 @@ def numbers(cast: Cast) -> dict[str, dict[str, object]]:
     by_name |= {name: {"urn": "900001"} for name in ("confirm-n-codes", "run-night", "make-batch", "nudge")}
     by_name |= {name: {"enrolment": enrolment} for name in ("call", "conversation", "same-reason", "tell-safeguarding")}
     by_name |= {name: {"pk": pupil} for name in ("pupil", "trend", "why", "contact", "note")}
+    by_name |= {name: {"pk": pupil} for name in ("discretion", "concern", "safeguarding-notes")}
+    by_name |= {f"discretion-{name}": {"pk": pupil} for name in ("pause", "lift", "take", "skip")}
+    note = SafeguardingNote.objects.create(
+        pupil_id=pupil, school=cast.here, kind="concern", text="x", by=cast.alice, role="officer", at=NOW
+    )
+    by_name |= {"safeguarding-close": {"pk": pupil, "number": note.pk}}
     by_name |= {name: {"letter_id": letter.pk} for name in ("hold", "decline", "edit")}
     by_name |= {name: {"number": batch.pk} for name in ("batch-pdf", "batch-posted")}
     by_name |= {name: {"number": task.pk} for name in ("hand-on", "task-done")}

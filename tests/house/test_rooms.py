@@ -26,7 +26,7 @@ OWN: dict[str, set[str]] = {
     },
     "escalation": {
         *{"engine", "adoption", "carry_over", "loading"},
-        *{"recording", "actions", "corrections", "due", "night"},
+        *{"recording", "actions", "by_hand", "corrections", "due", "night"},
         *{"comparing", "contradictions", "past_register", "trials"},
         "bench",
         *{"drafts", "differences", "foresight", "ruleset_text", "shapes"},
@@ -50,6 +50,7 @@ OWN: dict[str, set[str]] = {
         *{"rule_forms", "wizard_form", "calling_form"},
         *{"trial_chart", "trial_form", "words"},
         "text_form",
+        "discretion_forms",
     },
     "demo": {
         "absence",
