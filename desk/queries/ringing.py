@@ -21,6 +21,8 @@ from desk.queries.registers import natural
 from desk.queries.roll import Place, RollLine
 from desk.queries.todo import Reader
 from escalation.models import Task
+from messaging.models import Message, Reply
+from messaging.queries import messages_about, replies_about
 from schools.models import PupilFlag, PupilParent
 
 Flag = PupilFlag.Kind
@@ -28,6 +30,8 @@ SPOKE = AbsenceCall.Outcome.SPOKE
 LOOK_BACK = dt.timedelta(days=42)
 """So far back calls are read: what was promised before that no longer says anything about today."""
 NOON = 12
+NOT_OUT = (Message.State.CANCELLED, Message.State.FAILED)
+"""Texts in these states reached nobody: they are no try."""
 SAFEGUARDING = "safeguarding"
 """Kind of the task that tells the safeguarding lead."""
 
@@ -53,24 +57,46 @@ class State(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Try:
-    """A call as a list shows one."""
+    """A call, a text or a family's answer, as a list shows one. ``waits``: an answer that nobody has read."""
 
-    call: AbsenceCall
-    is_today: bool
+    at: dt.datetime
+    on: dt.date
+    channel: str
+    outcome: str
+    whom: str
+    by: str
+    said: str = ""
+    expected_return: dt.date | None = None
+    waits: bool = False
 
     @property
-    def whom(self) -> str:
-        return self.call.parent.name if self.call.parent else "somebody else"
-
-    @property
-    def outcome(self) -> str:
-        return OUTCOMES.get(self.call.outcome, self.call.outcome)
+    def is_today(self) -> bool:
+        return timezone.localdate(self.at) == self.on
 
     @property
     def when(self) -> str:
         """ "8.41" today, "Fri 14 Nov" before."""
-        at = timezone.localtime(self.call.at)
+        at = timezone.localtime(self.at)
         return f"{at.hour}.{at.minute:02}" if self.is_today else f"{at:%a} {at.day} {at:%b}"
+
+
+def _try_of(call: AbsenceCall, on: dt.date) -> Try:
+    whom = call.parent.name if call.parent else "somebody else"
+    channel, outcome = call.get_channel_display().lower(), OUTCOMES.get(call.outcome, call.outcome)
+    return Try(call.at, on, channel, outcome, whom, call.by.name, call.said, call.expected_return)
+
+
+def _text_of(message: Message, on: dt.date) -> Try:
+    outcome = message.get_state_display().lower()
+    return Try(
+        message.asked_at, on, message.get_channel_display().lower(), outcome, message.parent.name, message.asked_by.name
+    )  # fmt: skip
+
+
+def _answer_of(reply: Reply, on: dt.date) -> Try:
+    whom = reply.parent.name if reply.parent else reply.number
+    by = reply.read_by.name if reply.read_by else ""
+    return Try(reply.received_at, on, "answer", "read" if by else "not read yet", whom, by, reply.body, waits=not by)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +113,8 @@ class Ring:
     contacts: list[PupilParent] = field(default_factory=list)
     calls: list[AbsenceCall] = field(default_factory=list)
     told: list[Task] = field(default_factory=list)
+    texts: list[Message] = field(default_factory=list)
+    answers: list[Reply] = field(default_factory=list)
 
     @property
     def on(self) -> dt.date:
@@ -97,9 +125,11 @@ class Ring:
         return self.place.school.short_name or self.place.school.name
 
     @property
-    def tries(self) -> list[AbsenceCall]:
-        """Those about this run of days without a reason."""
-        return [call for call in self.calls if call.about >= self.since]
+    def tries(self) -> list[Try]:
+        """Calls and texts about this run of days without a reason, newest first."""
+        calls = [_try_of(call, self.on) for call in self.calls if call.about >= self.since]
+        texts = [_text_of(text, self.on) for text in self.texts if timezone.localdate(text.asked_at) >= self.since]
+        return sorted([*calls, *texts], key=lambda one: one.at, reverse=True)
 
     @property
     def tries_today(self) -> list[AbsenceCall]:
@@ -107,7 +137,22 @@ class Ring:
 
     @property
     def shown_tries(self) -> list[Try]:
-        return [Try(call, _is_on(call, self.on)) for call in self.calls if call.about >= self.away_since]
+        """Everything about the absence that goes on, answers too, newest first."""
+        calls = [_try_of(call, self.on) for call in self.calls if call.about >= self.away_since]
+        texts = [_text_of(text, self.on) for text in self.texts if timezone.localdate(text.asked_at) >= self.away_since]
+        answers = [
+            _answer_of(reply, self.on) for reply in self.answers if timezone.localdate(reply.received_at) >= self.away_since
+        ]
+        return sorted([*calls, *texts, *answers], key=lambda one: one.at, reverse=True)
+
+    @property
+    def answer(self) -> Try | None:
+        """The latest answer that nobody has read."""
+        return next((one for one in self.shown_tries if one.waits), None)
+
+    @property
+    def answered_today(self) -> bool:
+        return any(timezone.localdate(reply.received_at) == self.on for reply in self.answers)
 
     @property
     def rank(self) -> int:
@@ -218,7 +263,7 @@ class Ring:
     @property
     def nobody_reached(self) -> str:
         """Why nobody is taken to be reached: a sentence, or an empty string while there is still somebody to try."""
-        if self.state not in (State.RING, State.LATER):
+        if self.state not in (State.RING, State.LATER) or self.answered_today:
             return ""
         if not self.contacts:
             return "No number that may be rung is held."
@@ -232,7 +277,9 @@ class Ring:
     @property
     def no_contact_days(self) -> int:
         """School days of the run on which nobody was spoken with; 0 as soon as somebody was."""
-        return 0 if any(call.outcome == SPOKE for call in self.tries) else self.days
+        spoke = any(call.outcome == SPOKE and call.about >= self.since for call in self.calls)
+        answered = any(timezone.localdate(reply.received_at) >= self.since for reply in self.answers)
+        return 0 if spoke or answered else self.days
 
     @property
     def may_be_missing(self) -> bool:
@@ -249,7 +296,7 @@ class Ring:
         """ "none yet", "1 today", "6 since Wed"."""
         if not self.tries:
             return "none yet"
-        first = min(timezone.localdate(call.at) for call in self.tries)
+        first = min(timezone.localdate(one.at) for one in self.tries)
         return f"{len(self.tries)} {'today' if first == self.on else f'since {first:%a}'}"
 
     @property
@@ -258,9 +305,8 @@ class Ring:
         if not self.tries:
             return ""
         last = self.tries[0]
-        at = timezone.localtime(last.at)
-        when = f"{at.hour}.{at.minute:02}" if at.date() == self.on else f"last {at:%a}"
-        return f"{when}, {OUTCOMES.get(last.outcome, '')}"
+        when = last.when if last.is_today else f"last {timezone.localtime(last.at):%a}"
+        return f"{when}, {f'{last.channel} ' if last.channel == 'text' else ''}{last.outcome}"
 
     @property
     def told_reason(self) -> str:
@@ -278,16 +324,19 @@ def _is_on(call: AbsenceCall, on: dt.date) -> bool:
 
 
 def ring_list(reader: Reader, lines: Iterable[RollLine], rules: Mapping[int, Chasing], now: dt.datetime) -> list[Ring]:
-    """Everyone absent today without a reason, in the order in which they are rung, whatever their state. Three statements."""
+    """Everyone absent today without a reason, in the order in which they are rung, whatever their state. Eight statements."""
     rings = [ring for line in lines if (ring := _ring(line, reader.places[line.school], rules[line.school], now))]
     pupils = [ring.line.pupil for ring in rings]
     contacts = numbers_of(pupils, reader.on)
     calls = calls_about(pupils, reader.on - LOOK_BACK) if rings else {}
     told = _told(reader, pupils)
+    texts, answers = messages_about(pupils, reader.on - LOOK_BACK), replies_about(pupils, reader.on - LOOK_BACK)
     for ring in rings:
         ring.contacts.extend(contacts.get(ring.line.pupil, []))
         ring.calls.extend(call for call in calls.get(ring.line.pupil, []) if call.school_id == ring.line.school)
         ring.told.extend(told.get(ring.line.key, []))
+        ring.texts.extend(text for text in texts.get(ring.line.pupil, []) if text.state not in NOT_OUT)
+        ring.answers.extend(answers.get(ring.line.pupil, []))
     return sorted(rings, key=_order)
 
 

@@ -112,6 +112,13 @@ class Today:
         return [ring for ring in self.calling if ring.state == State.RING]
 
     @property
+    def to_text(self) -> str:
+        """Whom a text may go about, as an address names them: those to ring who are not among the first and were not tried today."""
+        return ",".join(
+            str(ring.line.pupil) for ring in self.ring if not ring.is_first and not ring.tries_today and ring.contacts
+        )
+
+    @property
     def not_now(self) -> str:
         """ "2 expected back, 1 to try again later, 3 reached today": those of the calling list who need no call this moment."""
         counts = Counter(ring.state for ring in self.calling)

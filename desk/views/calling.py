@@ -91,6 +91,7 @@ def for_recording(request: StaffRequest, schools: list[School], place: Place) ->
         "try_times": try_times(now()),
         "recordable": where(request, schools, "record_contact"),
         "changeable": where(request, schools, "change_marks"),
+        "may_text": len(schools) == 1 and not request.scope.refusal("send_texts", schools[0]),
         "why_not_record": request.scope.refusal("record_contact", schools[0]),
         "why_not_change": request.scope.refusal("change_marks", schools[0]),
     }
@@ -194,6 +195,7 @@ def _registers(request: StaffRequest, school: School) -> list[MissingRegister]:
 
 
 def _ask(request: StaffRequest, register: MissingRegister) -> None:
+    address = reverse("desk:register", args=[register.school.urn, today().isoformat(), register.session, register.form])
     ask_for_register(
         school=register.school,
         form=register.form,
@@ -203,7 +205,7 @@ def _ask(request: StaffRequest, register: MissingRegister) -> None:
         by=request.user,
         role=_role(request, register.school),
         now=now(),
-        address=request.build_absolute_uri(reverse("desk:form", args=[register.school.urn, register.form])),
+        address=request.build_absolute_uri(address),
     )
 
 
