@@ -57,6 +57,10 @@ GET = {
     "import-preview": "302 403 403 302 403 403 403 403 302 302",
     "mis": "200 403 403 403 403 403 403 403 200 200",
     "mis-people": "302 403 403 403 403 403 403 403 302 302",
+    "registers": "200 200 200 200 403 200 403 403 403 200",
+    "register": "200 200 200 200 403 200 403 403 403 404",
+    "mark": "200 200 200 200 200 200 200 404 404 404",
+    "marks": "200 403 403 200 403 403 403 404 404 404",
     "nights": "200 403 403 200 403 200 200 403 200 200",
     "batches": "200 403 403 200 403 403 403 403 403 200",
     "batch-pdf": "200 403 403 200 403 403 403 403 403 404",
@@ -195,6 +199,8 @@ def numbers(cast: Cast) -> dict[str, dict[str, object]]:
     by_name |= {"texts-take-back": {"pk": text}, "texts-read": {"pk": reply}, "texts-answer": {"pk": reply}}
     by_name |= {name: {"urn": "900001"} for name in ("texts-look", "texts-try")}
     by_name |= {f"mis-{name}": {"urn": "900001"} for name in ("save", "try", "read", "remove", "code", "fetch-people")}
+    by_name |= {"register": {"urn": "900001", "date": TODAY.isoformat(), "session": "AM", "form": "7A"}}
+    by_name |= {"mark": {"enrolment": enrolment, "date": TODAY.isoformat(), "session": "AM"}, "marks": {"enrolment": enrolment}}
     return by_name | {"task": {"pk": task.pk}, "letter": {"pk": letter.pk}}
 
 
