@@ -105,5 +105,5 @@ def chase(
         missing=[register for register in missing_registers(reader, now) if filters.form in ("", register.form)],
         filters=filters,
         choices=offered(every_line.values(), all_schools),
-        registers_are_in=any(line.codes(on) for line in every_line.values()),
+        registers_are_in=any(calendars[line.school].is_school_day and line.codes(on) for line in every_line.values()),
     )
