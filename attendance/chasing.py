@@ -28,7 +28,7 @@ from schools.rules import Refused
 
 Flag = PupilFlag.Kind
 RUNG_FIRST: tuple[str, ...] = (Flag.CHILD_PROTECTION, Flag.FIRST_DAY_LIST, Flag.SOCIAL_WORKER, Flag.LOOKED_AFTER)
-"""Pupils with one of these flags are rung before all others, in this order. No policy ranks them; see decision 71."""
+"""Pupils with one of these flags are rung before all others, in this order. No policy ranks them; see decision 91."""
 TRIES_ENOUGH = 3
 """With so many tries without an answer in a day, every number among them, nobody is taken to be reached."""
 BY_WHEN = dt.time(10, 30)
