@@ -16,6 +16,7 @@ from desk.views import (
     imports,
     ladder,
     leaflet,
+    leave,
     letters,
     marks,
     mis,
@@ -168,4 +169,17 @@ _apart: list[URLPattern] = [
     path("safeguarding/<int:pk>/<int:number>/close/", safeguarding.close, name="safeguarding-close"),
 ]
 
-urlpatterns: list[URLPattern] = [*_apart, *_first, *_day, *_chasing, *_registers, *_cases, *_trials, *_rules, *_texts, *_mis]
+_leave: list[URLPattern] = [
+    path("leave/", leave.leave, name="leave"),
+    path("leave/<int:pk>/", leave.leave_request, name="leave-request"),
+    path("leave/<int:pk>/decide/", leave.decide, name="leave-decide"),
+    path("leave/<int:pk>/withdraw/", leave.withdraw, name="leave-withdraw"),
+    path("pupils/<int:pk>/leave/new/", leave.new, name="leave-new"),
+    path("pupils/<int:pk>/part-time/new/", leave.new_part_time, name="part-time-new"),
+    path("part-time/<int:pk>/", leave.part_time, name="part-time"),
+    path("part-time/<int:pk>/review/", leave.review, name="part-time-review"),
+    path("part-time/<int:pk>/extend/", leave.extend, name="part-time-extend"),
+    path("part-time/<int:pk>/end/", leave.end, name="part-time-end"),
+]
+
+urlpatterns: list[URLPattern] = [*_apart, *_first, *_day, *_chasing, *_registers, *_cases, *_trials, *_rules, *_texts, *_mis, *_leave]

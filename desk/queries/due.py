@@ -6,6 +6,7 @@ N codes that are ageing come from ``settling``.
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from desk.contact_form import TASK_OUTCOMES, outcome_choices
@@ -32,6 +33,8 @@ class Due:
     verb: str
     task: int | None = None
     kind: str = ""
+    address: str = ""
+    """Where "Open" leads, where it is not the pupil's page."""
 
     @property
     def recording(self) -> str:
@@ -43,12 +46,13 @@ class Due:
         return outcome_choices(TASK_OUTCOMES.get(self.kind, ("done",)))
 
 
-def due_items(reader: Reader, opened: Open) -> list[Due]:
-    """Open tasks and periods that end, to two weeks ahead, overdue first. One statement."""
+def due_items(reader: Reader, opened: Open, others: Iterable[Due] = ()) -> list[Due]:
+    """Open tasks, periods that end, and ``others``, to two weeks ahead, overdue first. One statement."""
     until = reader.on + dt.timedelta(days=LOOK_AHEAD)
     periods = Period.objects.filter(case__school__in=reader.schools, outcome="", ends_on__gte=reader.on, ends_on__lte=until)
     items = [_due_task(reader, task) for task in opened.tasks if task.due_on <= until]
     items += [_due_period(reader, period) for period in periods.select_related("case__pupil")]
+    items += [item for item in others if item.on <= until]
     return sorted(items, key=lambda item: (item.on, item.title, item.about.name))
 
 

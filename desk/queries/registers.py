@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from django.utils import timezone
 
 from attendance.chasing import Nudge, nudges
-from attendance.codes import BY_CHARACTER, CODES, Meaning
+from attendance.codes import BY_CHARACTER, CODES, ENTERED_AHEAD, Meaning
 from attendance.grid import SESSIONS, academic_year_of, session_of, slot
 from attendance.models import RegisterRow
 from attendance.queries import IN_BY_NOW
@@ -106,7 +106,9 @@ def _forms(lines: Iterable[RollLine]) -> dict[tuple[int, str], list[RollLine]]:
 
 
 def _is_in(members: list[RollLine], on: dt.date, session: str) -> bool:
-    return sum(bool(member.code(on, session)) for member in members) >= IN_BY_NOW * len(members)
+    """Whether at least half have a mark; who has leave or a part-time timetable, marked before the day, is left out of account."""
+    codes = [code for member in members if (code := member.code(on, session)) not in ENTERED_AHEAD]
+    return sum(map(bool, codes)) >= IN_BY_NOW * len(codes)
 
 
 def _session_now(forms: Mapping[tuple[int, str], list[RollLine]], places: Mapping[int, Place]) -> str:

@@ -19,6 +19,7 @@ from desk.queries.done import DoneToday, done_today
 from desk.queries.due import Due, due_items
 from desk.queries.exceptions import Trouble, troubles
 from desk.queries.illness import Ill, long_illness
+from desk.queries.leave import leave_due
 from desk.queries.news import News, news_of_the_night
 from desk.queries.registers import RegistersNow, n_codes, natural, registers_now
 from desk.queries.ringing import Ring, State, ring_list
@@ -222,7 +223,11 @@ def today(
         last_night=max(opened.last_nights.values(), default=None),
         n_codes=ageing(reader, n_left, rules),
         ill=[ill for ill in long_illness(reader, lines, rules) if ill.is_due],
-        due=[item for item in due_items(reader, opened) if filters.keeps(item.about.line) and filters.keeps_owner(item.owner)],
+        due=[
+            item
+            for item in due_items(reader, opened, leave_due(reader))
+            if filters.keeps(item.about.line) and filters.keeps_owner(item.owner)
+        ],
         waiting=waiting_for_others(reader, opened.drafts),
         troubles=[item for item in troubles(reader, opened, calling) if item.about is None or filters.keeps(item.about.line)],
         done=done_today(reader),

@@ -18,6 +18,7 @@ from desk.queries.apart import apart_of
 from desk.queries.calendar import Calendar
 from desk.queries.ground import ground_lost, load_for
 from desk.queries.ladder import outlook_of, owners, strip, thresholds
+from desk.queries.leave import pupil_leave
 from desk.queries.pupil import (
     HOW_TO_ACT,
     TABS,
@@ -75,6 +76,8 @@ def _context(request: StaffRequest, page: PupilPage, enrolment: Enrolment) -> di
         "note_form": NoteForm(auto_id="note_%s"),
         "tasks": [(task, TaskForm(kind=task.kind, auto_id=f"task{task.pk}_%s")) for task in page.tasks],
         "missed_marks": page.year.missed,
+        "leave": pupil_leave(line.pupil, page.school, today()),
+        **{f"may_{act}": not request.scope.refusal(act, page.school) for act in ("see_leave", "enter_leave", "agree_part_time")},
         **_ladder_context(page, enrolment, ruleset),
         **_trend_context(line, page.year, ruleset),
         **_timeline_context(page.timeline, request.GET.get("show", ""), "all" in request.GET),

@@ -13,7 +13,10 @@ from django.core.files.storage import default_storage
 from django.test import Client
 from django.urls import reverse
 
+from casework.leave import ask_leave
+from casework.leave_days import Span
 from casework.models import SafeguardingNote
+from casework.part_time import Terms, agree_timetable
 from desk.urls import urlpatterns
 from escalation.adoption import adopt
 from escalation.drafts import begin_draft
@@ -95,6 +98,11 @@ GET = {
     "concern": "200 200 200 200 200 200 200 404 404 404",
     "safeguarding": "403 403 403 403 200 200 403 403 403 403",
     "safeguarding-notes": "403 403 403 403 200 200 403 404 404 404",
+    "leave": "200 403 403 200 200 200 200 403 403 200",
+    "leave-request": "200 403 403 200 200 200 200 404 404 404",
+    "leave-new": "200 403 403 200 403 200 403 404 404 404",
+    "part-time": "200 403 403 200 200 200 200 404 404 404",
+    "part-time-new": "403 403 403 200 403 200 403 404 404 404",
     "letters": "200 200 200 200 403 200 200 403 403 200",
     "letter": "200 200 200 200 200 200 200 404 404 404",
     "texts": "200 403 403 200 403 403 403 403 403 200",
@@ -138,6 +146,11 @@ POST = {
     "discretion-take": "403 403 422 422 403 422 422 404 404 404",
     "discretion-skip": "403 403 422 422 403 422 422 404 404 404",
     "safeguarding-close": "403 403 403 403 302 302 403 404 404 404",
+    "leave-decide": "403 403 403 403 403 400 403 404 404 404",
+    "leave-withdraw": "400 403 403 400 403 400 403 404 404 404",
+    "part-time-review": "403 403 403 400 403 400 403 404 404 404",
+    "part-time-extend": "403 403 403 400 403 400 403 404 404 404",
+    "part-time-end": "403 403 403 400 403 400 403 404 404 404",
     "approve": "404 404 404 404 404 404 404 404 404 404",
     "undo": "404 404 404 404 404 404 404 404 404 404",
     "contact": "400 400 400 400 400 400 403 404 404 404",
@@ -201,7 +214,28 @@ def numbers(cast: Cast) -> dict[str, dict[str, object]]:
     by_name |= {f"mis-{name}": {"urn": "900001"} for name in ("save", "try", "read", "remove", "code", "fetch-people")}
     by_name |= {"register": {"urn": "900001", "date": TODAY.isoformat(), "session": "AM", "form": "7A"}}
     by_name |= {"mark": {"enrolment": enrolment, "date": TODAY.isoformat(), "session": "AM"}, "marks": {"enrolment": enrolment}}
+    request = asked(cast)
+    by_name |= {name: {"pk": request} for name in ("leave-request", "leave-decide", "leave-withdraw")}
+    timetable = agreed(cast)
+    by_name |= {f"part-time{name}": {"pk": timetable} for name in ("", "-review", "-extend", "-end")}
+    by_name |= {"leave-new": {"pk": pupil}, "part-time-new": {"pk": pupil}}
     return by_name | {"task": {"pk": task.pk}, "letter": {"pk": letter.pk}}
+
+
+def asked(cast: Cast) -> int:
+    """A request for leave that waits for the head."""
+    given = {"asked_on": TODAY, "reason": "A funeral.", "by": cast.alice, "role": "officer", "on": TODAY, "now": NOW}
+    asked_by = {"asked_by": cast.parents["Morwenna"], "span": Span.of_days(dt.date(2025, 12, 8), dt.date(2025, 12, 10))}
+    return ask_leave(pupil=cast.imogen.enrolment.pupil, school=cast.here, **asked_by, **given).pk
+
+
+def agreed(cast: Cast) -> int:
+    """A part-time timetable."""
+    until = TODAY + dt.timedelta(days=21)
+    about = {"why": "Back after an illness.", "objective": "Full time again.", "agreed_on": TODAY, "social_worker_told_on": None}
+    terms = Terms(starts=TODAY, ends=until, review_on=until, pattern=(9,), agreed_by=cast.parents["Morwenna"], **about)
+    made = {"by": cast.staff[Role.HEAD], "role": "head", "on": TODAY, "now": NOW}
+    return agree_timetable(pupil=cast.imogen.enrolment.pupil, school=cast.here, terms=terms, **made)[0].pk
 
 
 def texted(cast: Cast) -> tuple[int, int]:
