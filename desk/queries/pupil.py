@@ -13,6 +13,7 @@ from operator import attrgetter
 from django.conf.locale import LANG_INFO
 from django.db.models import Prefetch, Q, QuerySet
 from django.http import Http404
+from django.utils import timezone
 
 from attendance.codes import CODES
 from attendance.grid import academic_year_of
@@ -287,7 +288,7 @@ def _code_counts(missed: Iterable[tuple[dt.date, str, str]]) -> dict[str, str]:
 TABS = {"letters": "Letters", "calls": "Calls", "meetings": "Meetings", "stages": "Stages", "marks": "Marks", "notes": "Notes"}
 _TAB_OF = {
     "conversation": "calls", "call": "calls", "meeting": "meetings", "letter": "letters", "stage": "stages", "period": "stages",
-    "watch": "stages", "decision": "stages", "recovery": "stages", "note": "notes", "mark": "marks", "clinic": "meetings",
+    "watch": "stages", "decision": "stages", "recovery": "stages", "note": "notes", "mark": "marks", "leave": "marks", "clinic": "meetings",
 }  # fmt: skip
 
 
@@ -324,7 +325,7 @@ def timeline(case_ids: Sequence[int], year: Year, calls: Iterable[AbsenceCall] =
         )
         for event in events
     ]
-    entries += [_change_entry(change) for change in year.changes if change.by]
+    entries += [_change_entry(change) for change in year.changes if change.by and not _is_ahead(change)]
     entries += [_call_entry(call) for call in calls]
     return sorted(entries, key=lambda entry: (entry.on, entry.at), reverse=True)
 
@@ -333,6 +334,11 @@ def _who(by: object, role: str) -> str:
     if by is None:
         return "Night run"
     return f"{by}, {_ROLE_NAMES[role].lower()}" if role in _ROLE_NAMES else str(by)
+
+
+def _is_ahead(change: MarkChange) -> bool:
+    """Entered or taken back before its day: one event of the leave or the timetable tells it."""
+    return timezone.localdate(change.at) < change.date
 
 
 def _change_entry(change: MarkChange) -> TimelineEntry:
