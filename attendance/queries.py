@@ -203,14 +203,27 @@ def marks_of(row: RegisterRow, days: SchoolDays) -> list[tuple[dt.date, str, str
 
 
 def roll_of(school: School) -> Roll:
-    """What a register file of the school is checked against. Six statements."""
+    """What a register file of the school is checked against. Six statements.
+
+    An admission number finds all of the pupil's enrolments here, also without its leading zeros (which a spreadsheet drops) where that is
+    one pupil's only.
+    """
     by_upn: dict[str, list[OnRoll]] = defaultdict(list)
     by_number: dict[str, list[OnRoll]] = defaultdict(list)
+    numbers: dict[str, set[int]] = defaultdict(set)
+    of_pupil: dict[int, list[OnRoll]] = defaultdict(list)
     enrolments = Enrolment.objects.filter(school=school).order_by("starts")
-    for fields in enrolments.values_list("pk", "pupil__upn", "admission_number", "starts", "ends", "pupil__date_of_birth"):
-        pupil = OnRoll(fields[0], fields[1] or "", *fields[2:])
+    columns = ("pk", "pupil__upn", "admission_number", "starts", "ends", "pupil__date_of_birth", "pupil")
+    for enrolment, upn, number, starts, ends, date_of_birth, pupil_id in enrolments.values_list(*columns):
+        pupil = OnRoll(enrolment, upn or "", number, starts, ends, date_of_birth)
         by_upn[pupil.upn].append(pupil)
-        by_number[pupil.admission_number].append(pupil)
+        of_pupil[pupil_id].append(pupil)
+        for spelling in {number, number.lstrip("0")} - {""}:
+            numbers[spelling].add(pupil_id)
+    for number, pupils in numbers.items():
+        exact = {pupil_id for pupil_id in pupils if any(each.admission_number == number for each in of_pupil[pupil_id])}
+        for pupil_id in exact or (pupils if len(pupils) == 1 else ()):
+            by_number[number].extend(of_pupil[pupil_id])
     by_upn.pop("", None)
     years = AcademicYear.objects.filter(school=school).values_list("start_year", flat=True)
     closed = {day.date: day.get_kind_display() for day in ClosedDay.objects.filter(school=school)}

@@ -53,22 +53,19 @@ class PostedForm(forms.Form):
 
 
 class ImportForm(forms.Form):
-    """A register file and the school that it is for."""
+    """A file, what is in it, and the school that it is for."""
 
     school = forms.ChoiceField(label="School", error_messages={"required": "Choose the school that the file is for."})
     file = forms.FileField(
-        label="Register file (CSV)",
+        label="File (CSV or XLSX)",
         error_messages={"required": "Choose a file.", "empty": "The file is empty: export the register again."},
     )
-    format = forms.ChoiceField(
-        label="Layout",
+    kind = forms.ChoiceField(
+        label="What is in it",
         required=False,
-        choices=[
-            ("", "Tell from the header"),
-            ("long", "One mark a row: upn, date, session, code"),
-            ("weeks", "One week a row: UPN, WeekBeginning, MonAM … FriPM"),
-        ],
+        choices=[("", "Tell from the headings"), ("register", "A register"), ("people", "Pupils and contacts")],
     )
+    whole = forms.BooleanField(label="It lists the whole roll: who is not in it has left", required=False)
 
     def __init__(self, *args: Any, schools: list[tuple[str, str]], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -13,19 +13,24 @@ from django.core.files.storage import default_storage
 from django.test import Client
 from django.urls import reverse
 
+from attendance.models import ImportBatch
+from casework.documents import add_document
 from casework.leave import ask_leave
 from casework.leave_days import Span
+from casework.meetings import Where, plan_meeting
 from casework.models import SafeguardingNote
 from casework.part_time import Terms, agree_timetable
+from casework.slots import Block, make_slots
+from casework.support import offer_support
 from desk.urls import urlpatterns
 from escalation.adoption import adopt
 from escalation.drafts import begin_draft
 from escalation.engine.ruleset import load_ruleset
-from escalation.models import Adoption, StageRecord, Task, WatchEntry
+from escalation.models import Adoption, Case, StageRecord, Task, WatchEntry
 from escalation.trials import Ladder, ask_for_trial, run_trial
 from letters.models import Letter, PrintBatch
 from messaging.models import Message, Reply
-from schools.models import Role
+from schools.models import PeopleBatch, Role
 from tests.cast import NOW, TODAY, Cast, assemble
 from tests.stories import away, present, run
 
@@ -58,6 +63,11 @@ GET = {
     "pupils": "200 200 200 200 200 200 200 200 200 200",
     "import": "200 403 403 200 403 403 403 403 200 200",
     "import-preview": "302 403 403 302 403 403 403 403 302 302",
+    "import-columns": "302 403 403 302 403 403 403 403 302 302",
+    "import-conflicts": "200 403 403 200 403 403 403 403 403 200",
+    "import-undo": "200 403 403 200 403 403 403 403 200 404",
+    "people-undo": "200 403 403 200 403 403 403 403 200 404",
+    "export": "403 403 403 403 403 200 403 403 200 403",
     "mis": "200 403 403 403 403 403 403 403 200 200",
     "mis-people": "302 403 403 403 403 403 403 403 302 302",
     "registers": "200 200 200 200 403 200 403 403 403 200",
@@ -103,6 +113,23 @@ GET = {
     "leave-new": "200 403 403 200 403 200 403 404 404 404",
     "part-time": "200 403 403 200 200 200 200 404 404 404",
     "part-time-new": "403 403 403 200 403 200 403 404 404 404",
+    "cases": "200 403 403 200 200 200 200 403 403 200",
+    "case": "200 200 200 200 200 200 200 404 404 404",
+    "case-task": "200 200 200 200 200 200 403 404 404 404",
+    "task-close": "200 200 200 200 200 200 403 404 404 404",
+    "case-visit": "200 200 200 200 200 200 403 404 404 404",
+    "case-offer": "200 200 200 200 200 200 403 404 404 404",
+    "offer-end": "200 200 200 200 200 200 403 404 404 404",
+    "meeting-plan": "200 200 200 200 200 200 403 404 404 404",
+    "meeting-move": "200 200 200 200 200 200 403 404 404 404",
+    "meeting-record": "200 200 200 200 200 200 403 404 404 404",
+    "meeting-cancel": "200 200 200 200 200 200 403 404 404 404",
+    "meeting-ics": "200 200 200 200 200 200 200 404 404 404",
+    "slots": "200 403 200 200 403 200 403 403 403 200",
+    "slots-give": "200 403 200 200 403 200 403 403 403 200",
+    "document-add": "200 403 200 200 200 200 403 404 404 404",
+    "document": "200 403 200 200 200 200 403 404 404 404",
+    "documents": "403 403 403 403 403 403 403 403 200 403",
     "letters": "200 200 200 200 403 200 200 403 403 200",
     "letter": "200 200 200 200 200 200 200 404 404 404",
     "texts": "200 403 403 200 403 403 403 403 403 200",
@@ -123,7 +150,14 @@ POST = {
     "hand-on": "302 302 302 302 302 302 403 404 404 404",
     "task-done": "302 302 302 302 302 302 403 404 404 404",
     "import-commit": "302 403 403 302 403 403 403 403 302 302",
+    "import-columns": "302 403 403 302 403 403 403 403 302 302",
+    "import-code": "302 403 403 302 403 403 403 403 302 302",
+    "import-decide": "302 403 403 302 403 403 403 403 403 302",
+    "import-undo": "302 403 403 302 403 403 403 403 302 404",
+    "people-undo": "302 403 403 302 403 403 403 403 302 404",
     **dict.fromkeys(("mis-try", "mis-read", "mis-remove", "mis-fetch-people"), "404 403 403 403 403 403 403 403 404 404"),
+    "export-school": "403 403 403 403 403 200 403 403 200 404",
+    **dict.fromkeys(("certificate", "transfer"), "200 403 403 200 200 200 403 404 404 404"),
     "mis-save": "422 403 403 403 403 403 403 403 422 404",
     "mis-code": "302 403 403 403 403 403 403 403 302 404",
     "trial-ask": "422 403 403 422 403 422 422 403 403 404",
@@ -151,6 +185,12 @@ POST = {
     "part-time-review": "403 403 403 400 403 400 403 404 404 404",
     "part-time-extend": "403 403 403 400 403 400 403 404 404 404",
     "part-time-end": "403 403 403 400 403 400 403 404 404 404",
+    "case-open": "302 302 302 302 302 302 403 404 404 404",
+    "offer-answer": "302 302 302 302 302 302 403 404 404 404",
+    "meeting-invitation": "302 302 302 302 302 302 403 404 404 404",
+    "slots-make": "400 403 400 400 403 400 403 403 403 404",
+    "slot-withdraw": "302 403 302 302 403 302 403 403 403 404",
+    "document-delete": "403 403 403 403 403 403 403 403 302 404",
     "approve": "404 404 404 404 404 404 404 404 404 404",
     "undo": "404 404 404 404 404 404 404 404 404 404",
     "contact": "400 400 400 400 400 400 403 404 404 404",
@@ -211,6 +251,7 @@ def numbers(cast: Cast) -> dict[str, dict[str, object]]:
     text, reply = texted(cast)
     by_name |= {"texts-take-back": {"pk": text}, "texts-read": {"pk": reply}, "texts-answer": {"pk": reply}}
     by_name |= {name: {"urn": "900001"} for name in ("texts-look", "texts-try")}
+    by_name |= {"certificate": {"pk": pupil}, "transfer": {"pk": pupil}, "export-school": {"urn": "900001"}}
     by_name |= {f"mis-{name}": {"urn": "900001"} for name in ("save", "try", "read", "remove", "code", "fetch-people")}
     by_name |= {"register": {"urn": "900001", "date": TODAY.isoformat(), "session": "AM", "form": "7A"}}
     by_name |= {"mark": {"enrolment": enrolment, "date": TODAY.isoformat(), "session": "AM"}, "marks": {"enrolment": enrolment}}
@@ -219,7 +260,17 @@ def numbers(cast: Cast) -> dict[str, dict[str, object]]:
     timetable = agreed(cast)
     by_name |= {f"part-time{name}": {"pk": timetable} for name in ("", "-review", "-extend", "-end")}
     by_name |= {"leave-new": {"pk": pupil}, "part-time-new": {"pk": pupil}}
+    by_name |= worked_on(cast, record.case, task)
+    by_name |= files_read_in(cast)
     return by_name | {"task": {"pk": task.pk}, "letter": {"pk": letter.pk}}
+
+
+def files_read_in(cast: Cast) -> dict[str, dict[str, object]]:
+    """A file of marks and one of people, of which nothing can be undone: they changed nothing."""
+    counted = {"rows": 1, "new": 0, "changed": 0, "unchanged": 1, "refused": 0, "by": cast.alice, "at": NOW, "school": cast.here}
+    marks = ImportBatch.objects.create(file_name="marks.csv", format="long", sha256="0" * 64, **counted)
+    people = PeopleBatch.objects.create(file_name="people.csv", format="table", sha256="0" * 64, **counted)
+    return {"import-undo": {"pk": marks.pk}, "people-undo": {"pk": people.pk}}
 
 
 def asked(cast: Cast) -> int:
@@ -245,6 +296,25 @@ def texted(cast: Cast) -> tuple[int, int]:
     text = Message.objects.create(asked_by=cast.alice, **about, **moment)
     came = {"provider_id": f"one {text.pk}", "number": text.to, "received_at": NOW, "stored_at": NOW}
     return text.pk, Reply.objects.create(school=cast.here, parent=parent, **came).pk
+
+
+def worked_on(cast: Cast, case: Case, task: Task) -> dict[str, dict[str, object]]:
+    """A meeting, an offer of help, a document and a free time."""
+    who = {"by": cast.alice, "role": "officer", "on": TODAY, "now": NOW}
+    meeting = plan_meeting(case=case, kind="meeting", where=Where(NOW, 20, "room 2"), **who)
+    offer = offer_support(case=case, kind="mentoring", offered_on=TODAY, answer="accepted", **who)
+    paper = {"title": "Note", "kind": "parent_letter", "file_name": "note.txt", "content": b"Ill."}
+    document = add_document(case=case, **paper, **who)
+    block = Block(TODAY, dt.time(15), dt.time(16), 20)
+    slot = make_slots(school=cast.here, block=block, place="room 2", led_by=None, **who)[0]
+    by_name = {
+        name: {"pk": case.pk} for name in ("case", "case-task", "case-visit", "case-offer", "meeting-plan", "document-add")
+    }
+    by_name |= {f"meeting-{name}": {"pk": meeting.pk} for name in ("move", "record", "cancel", "invitation", "ics")}
+    by_name |= {name: {"pk": offer.pk} for name in ("offer-answer", "offer-end")}
+    by_name |= {name: {"pk": document.pk} for name in ("document", "document-delete")}
+    by_name |= {"slots-make": {"urn": "900001"}, "slot-withdraw": {"pk": slot.pk}, "case-open": {"pk": case.pupil_id}}
+    return by_name | {"task-close": {"number": task.pk}}
 
 
 def tried(cast: Cast) -> int:

@@ -34,7 +34,7 @@ def long_file(cast: Cast, *more: str) -> str:
 def upload(client: Client, user: User, text: str, **given: str):
     client.force_login(user)
     file = SimpleUploadedFile("register.csv", text.encode(), content_type="text/csv")
-    return client.post(UPLOAD, {"school": "900001", "format": "", "file": file, **given})
+    return client.post(UPLOAD, {"school": "900001", "kind": "", "file": file, **given})
 
 
 def test_the_preview_counts_and_writes_nothing(client: Client, cast: Cast) -> None:

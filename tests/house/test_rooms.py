@@ -21,8 +21,9 @@ OWN: dict[str, set[str]] = {
     },
     "attendance": {
         *{"correcting", "offered", "opening", "taking"},
-        *{"bulk", "chasing", "codes", "comparing", "conflicts", "figures", "grid", "history", "imports", "undoing"},
-        *{"ctf", "ctf_out", "earlier", "exports", "mark_string", "mis", "safe_xml", "sims", "wonde"},
+        *{"bulk", "chasing", "codes", "comparing", "conflicts", "figures"},
+        *{"freshness", "grid", "history", "imports", "remembering", "undoing"},
+        *{"ctf", "ctf_out", "earlier", "export_tables", "exports", "mark_string", "mis", "safe_xml", "sims", "wonde"},
     },
     "escalation": {
         *{"engine", "adoption", "carry_over", "loading"},
@@ -41,8 +42,8 @@ OWN: dict[str, set[str]] = {
     "letters": {
         *{"facts", "fields", "phrases", "examples", "record"},
         *{"catalogue", "markup", "merge", "readability", "sheet", "pdf", "storage"},
-        *{"appointments", "certificate", "enclosing", "enclosures", "invitation", "leaflet"},
-        *{"policies", "states", "night"},
+        *{"appointments", "certificate", "give_out", "enclosing", "enclosures", "invitation", "leaflet"},
+        *{"policies", "resting", "states", "night"},
     },
     "desk": {
         "register_form",

@@ -13,7 +13,8 @@ from schools.arrivals import Arrivals, ArrivingContact, ArrivingPupil
 from schools.contacts_plan import NOBODY_TO_RING, NOBODY_TO_WRITE_TO
 from schools.models import AuditEntry, Enrolment, Parent, PeopleBatch, Placement, Pupil, PupilFlag, PupilParent
 from schools.people import PeoplePreview, preview_people, take_in_people
-from schools.rules import FileRefused
+from schools.people_undo import undo_people, why_not_undo_people
+from schools.rules import FileRefused, Refused
 from tests import factories as make
 from tests.cast import NOW, TODAY, Cast, assemble
 
@@ -310,3 +311,29 @@ def test_statements_do_not_grow_with_the_pupils(cast: Cast) -> None:
         statements.append(len(asked))
     assert statements[1] - statements[0] <= 5, "the embedded database takes rows in lots of a hundred or so"
     assert statements[1] <= 40
+
+
+def test_a_file_of_people_is_undone_while_nothing_rests_on_it(cast: Cast) -> None:
+    tables = (Pupil, Enrolment, Placement, PupilFlag, Parent, PupilParent)
+    before = {table: list(table.objects.order_by("pk").values()) for table in tables}
+    moved = given(cast, "imogen", row=3, form="7B", flags={"fsm": ""}, contacts=[replace(MOTHER, mis_id="C9")])
+    batch = take(cast, NEW, moved)
+    assert why_not_undo_people(batch) == []
+    undone = undo_people(batch=batch, by=cast.alice, role="officer", now=NOW)
+    assert before == {table: list(table.objects.order_by("pk").values()) for table in tables}
+    assert undone.undone_by == cast.alice
+    with pytest.raises(Refused, match="already"):
+        undo_people(batch=batch, by=cast.alice, role="officer", now=NOW)
+
+
+def test_what_came_after_stands_in_the_way_of_the_undo(cast: Cast) -> None:
+    batch = take(cast, NEW, given(cast, "imogen", row=3, form="7B"))
+    make.RegisterRowFactory(enrolment=Enrolment.objects.get(pupil__upn=NEW.upn))
+    Placement.objects.filter(enrolment=cast.imogen.enrolment, form="7A").update(ends=TODAY)
+    assert why_not_undo_people(batch) == [
+        "A form that it changed was changed again since (1 in all): put it right by hand.",
+        "On the people whom it brought rest register rows entered since: take them off roll by hand instead.",
+    ]
+    with pytest.raises(Refused):
+        undo_people(batch=batch, by=cast.alice, role="officer", now=NOW)
+    assert Pupil.objects.filter(upn=NEW.upn).exists()
