@@ -25,7 +25,7 @@ ROOT = "CTfile"
 VERSIONS = range(19, 27)
 MOST_SESSIONS = 530
 YEARS = range(1900, 2100)
-_RELATIONSHIPS = {
+RELATIONSHIPS = {
     "PAM": "mother",
     "PAF": "father",
     "STP": "step-parent",
@@ -399,7 +399,7 @@ def _contact(element: Element, home: str) -> ArrivingContact:
         title=element.value("Title"),
         first_name=element.value("Forename"),
         last_name=element.value("Surname"),
-        relationship=_RELATIONSHIPS.get(relationship.upper(), relationship),
+        relationship=RELATIONSHIPS.get(relationship.upper(), relationship),
         priority=int(order) if order.isascii() and order.isdigit() and 0 < int(order[:5]) < 1000 else None,
         has_parental_responsibility=truth(element.value("Responsibility", "Responsible")),
         lives_with_pupil=True if as_pupil or (address and address == home) else False if address else None,

@@ -16,8 +16,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
-from attendance.codes import CODES
-from attendance.imports import MAX_RAW_CODE, read_entries
+from attendance.imports import read_entries
 from attendance.models import ImportBatch, MisConnection, RawCode
 from attendance.queries import roll_of
 from attendance.services import import_reading
@@ -113,31 +112,6 @@ def people_in(data: bytes) -> Arrivals:
     return arrivals(json.loads(data))
 
 
-@transaction.atomic
-def explain_code(*, school: School, raw: str, code: str, by: User, role: str, now: dt.datetime) -> RawCode:
-    """Says which national code a code of the school's MIS stands for, and lets the next reading ask for every mark again.
-
-    A person's word comes before the national table, so that a MIS may mean something else by a letter.
-    """
-    if not raw or len(raw) > MAX_RAW_CODE or not raw.isprintable() or raw.isspace():
-        raise Refused(f"A code of the MIS has up to {MAX_RAW_CODE} characters that can be seen: type it as the MIS shows it.")
-    if code not in CODES:
-        raise Refused("Choose the national code that it stands for.")
-    explained, _ = RawCode.objects.update_or_create(school=school, raw=raw, defaults={"code": code, "by": by, "at": now})
-    MisConnection.objects.filter(school=school).update(read_from=None)
-    detail = {"raw": raw, "code": code}
-    audit.record(action="mis code explained", subject=explained, by=by, role=role, at=now, school=school, detail=detail)
-    return explained
-
-
-@transaction.atomic
-def forget_code(*, explained: RawCode, by: User, role: str, now: dt.datetime) -> None:
-    """Takes an explanation back; marks that were read by it stay as they are."""
-    detail = {"raw": explained.raw, "code": explained.code}
-    audit.record(action="mis code forgotten", subject=explained, by=by, role=role, at=now, school=explained.school, detail=detail)
-    explained.delete()
-
-
 def read_marks(*, connection: MisConnection, by: User | None = None, role: str = "", now: dt.datetime) -> Read:
     """Reads the marks that changed into the register. It never raises for what the MIS does: ``error`` and the connection say it."""
     if not _claim(connection, now):
@@ -174,10 +148,17 @@ def _next_start(connection: MisConnection, now: dt.datetime, refused_some: bool)
     return max(connection.read_from, oldest) if connection.read_from else oldest
 
 
+def _since(connection: MisConnection) -> dt.datetime | None:
+    """From when marks are asked for; from the first one on where a code of the MIS was explained since the last reading."""
+    read_at = connection.last_read_at
+    explained = read_at and RawCode.objects.filter(school=connection.school_id, at__gte=read_at).exists()
+    return None if explained else connection.read_from
+
+
 def _read(connection: MisConnection, by: User | None, role: str, now: dt.datetime) -> ImportBatch | None:
     """Asks for the marks and enters them; None where there is none."""
     client, school = client_for(connection), connection.school
-    marks = client.session_marks(connection.read_from)
+    marks = client.session_marks(_since(connection))
     if not marks:
         return None
     roll = roll_of(school)

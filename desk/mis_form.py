@@ -55,7 +55,10 @@ class CodeForm(forms.Form):
     )
     code = forms.ChoiceField(
         label="Stands for",
-        choices=[("", "Choose a code"), *((code.code, f"{code.code}  {code.description[:60]}") for code in CODES.values())],
+        choices=[
+            ("", "Choose a code"),
+            *((code.code, f"{code.code}  {code.description[:60]}") for code in CODES.values() if not code.valid_to),
+        ],
         widget=forms.Select(attrs={"class": "select"}),
         error_messages={
             "required": "Stands for: choose the national code.",

@@ -22,6 +22,7 @@ from django.views.decorators.http import require_GET, require_POST
 from attendance import mis as services
 from attendance.codes import CODES
 from attendance.models import ImportBatch, MisConnection, RawCode
+from attendance.remembering import forget_code, remember_code
 from desk.forms import first_fault
 from desk.mis_form import CodeForm, ConnectionForm
 from desk.requests import StaffRequest, chosen, school_or_404, schools_for
@@ -154,15 +155,19 @@ def code(request: StaffRequest, urn: str) -> HttpResponse:
         explained = RawCode.objects.filter(school=school, raw=forget).first()
         if explained is None:
             raise Http404("No such code.")
-        services.forget_code(explained=explained, **_who(request, school))
+        forget_code(kept=explained, **_who(request, school))
         messages.success(request, f"“{forget}” is not explained any more. Marks that were read stay.")
         return _to(school)
     form = CodeForm(request.POST, auto_id="code_%s")
     if not form.is_valid():
         messages.error(request, first_fault(form))
         return _to(school)
-    services.explain_code(school=school, **form.cleaned_data, **_who(request, school))
-    messages.success(request, f"“{form.cleaned_data['raw']}” is read as {form.cleaned_data['code']} from now on.")
+    try:
+        kept = remember_code(school=school, **form.cleaned_data, **_who(request, school))
+    except Refused as refused:
+        messages.error(request, str(refused))
+    else:
+        messages.success(request, f"“{kept.raw}” is read as {kept.code} from now on; the next reading asks for every mark again.")
     return _to(school)
 
 

@@ -28,6 +28,7 @@ def nights(request: StaffRequest) -> HttpResponse:
         "asked_school": request.GET.get("school", ""),
         "startable": [school for school in allowed if not request.scope.refusal("run_night", school)],
         "may_import": may_anywhere(request.scope, "import_register"),
+        "may_export": may_anywhere(request.scope, "export_school"),
     }
     return render(request, "desk/nights.html", context)
 

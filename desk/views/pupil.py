@@ -13,6 +13,7 @@ from django.utils.cache import add_never_cache_headers
 from django.views.decorators.http import require_GET, require_POST
 
 from desk.charts import best_points, judged_points, trend_svg
+from attendance.earlier import earlier_years
 from desk.contact_form import ContactForm, NoteForm, TaskForm
 from desk.queries.apart import apart_of
 from desk.queries.calendar import Calendar
@@ -41,6 +42,7 @@ from escalation.queries import adopted
 from escalation.services import complete_task, record_contact
 from schools.clock import now, today
 from schools.models import Enrolment, PupilFlag, Role, School, StaffRole
+from schools.queries import year_label
 from schools.rules import Refused
 from schools.schooldays import CalendarError
 
@@ -76,6 +78,8 @@ def _context(request: StaffRequest, page: PupilPage, enrolment: Enrolment) -> di
         "note_form": NoteForm(auto_id="note_%s"),
         "tasks": [(task, TaskForm(kind=task.kind, auto_id=f"task{task.pk}_%s")) for task in page.tasks],
         "missed_marks": page.year.missed,
+        "may_give_record": not request.scope.refusal("give_record", page.school),
+        "earlier": [(year_label(year.year), year) for year in earlier_years(line.pupil)],
         "leave": pupil_leave(line.pupil, page.school, today()),
         **{f"may_{act}": not request.scope.refusal(act, page.school) for act in ("see_leave", "enter_leave", "agree_part_time")},
         **_ladder_context(page, enrolment, ruleset),

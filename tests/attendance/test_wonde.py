@@ -14,7 +14,6 @@ from attendance.mis import (
     SPARE,
     connect,
     disconnect,
-    explain_code,
     failing_connections,
     people_in,
     read_all_again,
@@ -23,6 +22,7 @@ from attendance.mis import (
     try_connection,
 )
 from attendance.models import ImportBatch, MarkDetail, MisConnection, RegisterRow
+from attendance.remembering import remember_code
 from attendance.tasks import read_register
 from attendance.wonde import TRIES, WondeClient, WondeError, arrivals, day
 from schools.models import AuditEntry
@@ -207,7 +207,7 @@ def test_a_code_of_the_mis_waits_until_somebody_explains_it(cast: Cast, wonde: F
     assert first
     assert (first.new, first.refused) == (4, 1)
     assert connection.read_from == NOW - LONGEST_WAIT
-    explain_code(school=cast.here, raw="X01", code="X", by=cast.alice, role="officer", now=NOW)
+    remember_code(school=cast.here, raw="X01", code="X", by=cast.alice, role="officer", now=NOW)
     connection.refresh_from_db()
     second = read_marks(connection=connection, now=NOW + dt.timedelta(minutes=15)).batch
     assert second

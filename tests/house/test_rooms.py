@@ -33,7 +33,7 @@ OWN: dict[str, set[str]] = {
         *{"drafts", "differences", "foresight", "ruleset_text", "shapes"},
     },
     "casework": {
-        *{"contents", "documents", "errands", "meetings", "policies", "retention", "slots", "support", "words"},
+        *{"contents", "documents", "errands", "exports", "meetings", "policies", "retention", "slots", "support", "words"},
     },
     "messaging": {
         *{"states", "numbers", "hours", "wording", "planning"},
