@@ -18,8 +18,8 @@ from casework.clock_kinds import kinds, questions_of
 from casework.models import Clock, HomeVisit
 from casework.penalty.counter import Mark
 from casework.penalty.reading import marks_of
-from schools.models import PupilParent
-from schools.queries import placement_on, school_days
+from schools.models import Placement, PupilParent, School
+from schools.queries import school_days
 from schools.schooldays import SchoolDays
 
 POSSIBLE = (Meaning.ATTENDING, Meaning.AUTHORISED, Meaning.UNAUTHORISED)
@@ -145,17 +145,6 @@ class Contacts:
     visits: tuple[HomeVisit, ...]
 
 
-def contacts(clock: Clock, on: dt.date) -> Contacts:
-    """Two statements."""
-    calls = AbsenceCall.objects.filter(
-        pupil=clock.pupil_id, school=clock.school_id, about__gte=clock.evidence_from, about__lte=on
-    )
-    visits = HomeVisit.objects.filter(
-        case__pupil=clock.pupil_id, case__school=clock.school_id, on__gte=clock.evidence_from, on__lte=on
-    )
-    return Contacts(tuple(calls.select_related("by", "parent")), tuple(visits.select_related("visitor")))
-
-
 @dataclass(frozen=True, slots=True)
 class Return:
     """What is told to the authority: (heading, words) in order, and a sentence for each gap. ``hard``: gaps that cannot be sent over."""
@@ -166,31 +155,67 @@ class Return:
     hard: bool = False
 
 
-def make_return(clock: Clock, found: Tally, made: Contacts, on: dt.date) -> Return:
-    """The return on today's record. Three statements."""
-    lines = [*_who(clock, on), *_figures(clock, found), *_contact_lines(clock, made), *_answers(clock)]
-    return Return(
-        title=clock.get_kind_display() if clock.kind != Clock.Kind.DELETION else "Return on removal from the register",
-        lines=tuple(lines),
-        gaps=tuple(_gaps(clock, found, dict(lines))),
-        hard=clock.kind == Clock.Kind.DELETION,
-    )
+class Record:
+    """What the returns of one school's clocks are made from, read once: seven statements whatever the number of clocks."""
+
+    def __init__(self, school: School, clocks: Sequence[Clock], on: dt.date) -> None:
+        self.school, self.on = school, on
+        pupils = {clock.pupil_id for clock in clocks}
+        first = min(clock.evidence_from for clock in clocks)
+        years = {academic_year_of(clock.opened_on) for clock in clocks} | {academic_year_of(on)}
+        self.days = school_days(school, range(min(years) - 1, max(years) + 1))
+        self.marks = marks_of(school, pupils, on)
+        self.links: dict[int, list[PupilParent]] = defaultdict(list)
+        for link in PupilParent.objects.filter(pupil__in=pupils).select_related("parent"):
+            if not link.is_barred(on):
+                self.links[link.pupil_id].append(link)
+        placements = Placement.objects.filter(enrolment__school=school, enrolment__pupil__in=pupils, starts__lte=on)
+        self.year_groups = dict(placements.order_by("starts").values_list("enrolment__pupil", "year_group"))
+        self.calls: dict[int, list[AbsenceCall]] = defaultdict(list)
+        calls = AbsenceCall.objects.filter(pupil__in=pupils, school=school, about__gte=first, about__lte=on)
+        for call in calls.select_related("by", "parent"):
+            self.calls[call.pupil_id].append(call)
+        self.visits: dict[int, list[HomeVisit]] = defaultdict(list)
+        visits = HomeVisit.objects.filter(case__pupil__in=pupils, case__school=school, on__gte=first, on__lte=on)
+        for visit in visits.select_related("visitor", "case"):
+            self.visits[visit.case.pupil_id].append(visit)
+
+    def tally(self, clock: Clock) -> Tally:
+        return tally(clock, self.days, self.marks[clock.pupil_id].marks, self.on)
+
+    def contacts(self, clock: Clock) -> Contacts:
+        """Since the clock's evidence begins."""
+        calls = tuple(call for call in self.calls[clock.pupil_id] if call.about >= clock.evidence_from)
+        return Contacts(calls, tuple(visit for visit in self.visits[clock.pupil_id] if visit.on >= clock.evidence_from))
+
+    def make(self, clock: Clock) -> Return:
+        """The return on today's record, with its gaps."""
+        found = self.tally(clock)
+        lines = [*self._who(clock), *_figures(clock, found), *_contact_lines(clock, self.contacts(clock)), *_answers(clock)]
+        return Return(
+            title=title_of(clock),
+            lines=tuple(lines),
+            gaps=tuple(_gaps(clock, found, dict(lines))),
+            hard=clock.kind == Clock.Kind.DELETION,
+        )
+
+    def _who(self, clock: Clock) -> list[tuple[str, str]]:
+        pupil, year_group = clock.pupil, self.year_groups.get(clock.pupil_id)
+        links = self.links[pupil.pk]
+        lines = [
+            ("School", f"{self.school.name} (URN {self.school.urn})"),
+            ("Local authority", self.school.local_authority),
+            ("Pupil", f"{pupil.first_name} {pupil.last_name}"),
+            ("UPN", pupil.upn or ""),
+            ("Date of birth", _day(pupil.date_of_birth)),
+            ("Year group", "" if year_group is None else _year_group(year_group)),
+            ("Address", address_of(links)),
+        ]
+        return lines + (_family_lines(links) if clock.kind in WITH_FAMILY else [])
 
 
-def _who(clock: Clock, on: dt.date) -> list[tuple[str, str]]:
-    pupil, school = clock.pupil, clock.school
-    placement = placement_on(pupil.pk, school.pk, on)
-    links = [link for link in PupilParent.objects.filter(pupil=pupil).select_related("parent") if not link.is_barred(on)]
-    lines = [
-        ("School", f"{school.name} (URN {school.urn})"),
-        ("Local authority", school.local_authority),
-        ("Pupil", f"{pupil.first_name} {pupil.last_name}"),
-        ("UPN", pupil.upn or ""),
-        ("Date of birth", _day(pupil.date_of_birth)),
-        ("Year group", _year_group(placement.year_group) if placement else ""),
-        ("Address", address_of(links)),
-    ]
-    return lines + (_family_lines(links) if clock.kind in WITH_FAMILY else [])
+def title_of(clock: Clock) -> str:
+    return "Return on removal from the register" if clock.kind == Clock.Kind.DELETION else clock.get_kind_display()
 
 
 WITH_FAMILY = (Clock.Kind.CHILD_MISSING, Clock.Kind.DELETION, Clock.Kind.PUPIL_MISSING)
@@ -265,13 +290,6 @@ _MISSING = {
     "Emergency telephone": "No emergency telephone is recorded.",
     "Local authority": "The school’s local authority is not set: add it in the school’s set-up.",
 }
-
-
-def evidence(clock: Clock, on: dt.date) -> tuple[SchoolDays, Sequence[Mark], Tally]:
-    """The clock's register and figures. Three statements."""
-    days = school_days(clock.school, [academic_year_of(clock.opened_on) - 1, academic_year_of(clock.opened_on)])
-    marks = marks_of(clock.school, [clock.pupil_id], on)[clock.pupil_id].marks
-    return days, marks, tally(clock, days, marks, on)
 
 
 def _year_group(year: int) -> str:

@@ -6,14 +6,14 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.db.models import F, Q, QuerySet
 
 from attendance.grid import academic_year_of
-from casework.clock_evidence import Return, codes_by_day, contacts, evidence, evidence_from, make_return, run_back
+from casework.clock_evidence import Record, Return, codes_by_day, evidence_from, run_back, title_of
 from casework.clock_kinds import kind_by_rule, kinds, questions_of, rules
 from casework.models import Clock
 from casework.penalty.reading import marks_of
@@ -249,11 +249,20 @@ def hand_on(*, clock: Clock, to: User, by: User, role: str, now: dt.datetime) ->
 
 
 def the_return(clock: Clock, on: dt.date) -> Return:
-    """What the authority is told, on today's record; as it was told where it was sent. Eight statements at most."""
-    if clock.state == Clock.State.SENT:
-        return Return(clock.get_kind_display(), tuple((heading, words) for heading, words in clock.told), ())
-    _, _, found = evidence(clock, on)
-    return make_return(clock, found, contacts(clock, on), on)
+    """What the authority is told, on today's record; as it was told where it was sent. Seven statements at most."""
+    return returns([clock], clock.school, on)[clock.pk]
+
+
+def returns(clocks: Sequence[Clock], school: School, on: dt.date) -> dict[int, Return]:
+    """The returns of one school's clocks, by number; those that were sent as they were told. Seven statements at most."""
+    told = {
+        clock.pk: Return(title_of(clock), tuple((heading, words) for heading, words in clock.told), ())
+        for clock in clocks
+        if clock.state == Clock.State.SENT
+    }
+    running = [clock for clock in clocks if clock.pk not in told]
+    record = Record(school, running, on) if running else None
+    return told | {clock.pk: record.make(clock) for clock in running if record}
 
 
 def _move(clock: Clock, after: str, changes: dict[str, Any], *, from_: Collection[str]) -> None:

@@ -59,6 +59,14 @@ BELONGS = {
     **dict.fromkeys(("desk:leave-request", "desk:part-time"), "desk:leave"),
     **dict.fromkeys(("desk:leave-new", "desk:part-time-new"), "desk:pupils"),
     **dict.fromkeys(
+        (
+            f"desk:{page}"
+            for page in ("pupil-penalties", "penalty-request-new", "penalty-ground", "improvement", "improvement-new")
+        ),
+        "desk:penalties",
+    ),
+    **dict.fromkeys(("desk:clock", "desk:clock-new"), "desk:clocks"),
+    **dict.fromkeys(
         (f"desk:{page}" for page in ("pupil-penalties", "penalty-request-new", "penalty-ground", "improvement", "improvement-new")),
         "desk:penalties",
     ),
