@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
@@ -25,6 +26,7 @@ from demo.registers import NO_MARK, NOT_YET, Change, SchoolYear, make_registers
 from demo.structure import YEARS, GroupPlan, SchoolPlan, read_groups
 from demo.workforce import StaffPlan, make_staff
 from escalation.adoption import adopt
+from messaging.models import Sender
 from schools.models import (
     AcademicYear,
     ClosedDay,
@@ -41,6 +43,7 @@ from schools.models import (
     StaffRole,
     User,
 )
+from schools.secrets import encrypt
 
 LONDON = ZoneInfo("Europe/London")
 BATCH = 2000
@@ -79,6 +82,7 @@ def build(today: dt.date, only: str = "") -> Built:
         group = _group(plan, built)
         _staff(make_staff(plan), group, built)
         pupils += make_pupils(plan)
+    _senders(built)
     shares = absence_shares(pupils)
     single_out(pupils, shares[YEARS[-1]])
     _people(pupils, built)
@@ -152,6 +156,19 @@ def _staff(staff: Iterable[StaffPlan], group: Group, built: Built) -> None:
             if role.role == "officer" and school:
                 built.officers[school.urn] = user
     StaffRole.objects.bulk_create(roles)
+
+
+def _senders(built: Built) -> None:
+    """Every school can send texts, with a key that opens nothing: in the demo no text leaves the machine."""
+    key = encrypt("demo-00000000-0000-4000-8000-000000000000-00000000-0000-4000-8000-000000000000")
+    Sender.objects.bulk_create(
+        Sender(
+            school=school, key=key, key_name="demo", service=uuid.UUID(int=school.pk), text_template=uuid.UUID(int=school.pk),
+            changed_by=built.officers[urn], changed_at=at(dt.date(YEARS[0], 9, 1), 9),
+        )
+        for urn, school in built.schools.items()
+        if urn in built.officers
+    )  # fmt: skip
 
 
 # --- pupils and parents ---------------------------------------------------------------------------------------------------------------

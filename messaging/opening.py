@@ -12,7 +12,7 @@ from messaging.providers import Provider, Rehearsal
 def open_provider(sender: Sender, seconds: float) -> Provider:
     """GOV.UK Notify with the school's key; in the demo nothing leaves. WrongSetUp where the stored key or the address is no good."""
     if settings.HANDRAIL_DEMO:
-        return Rehearsal()
+        return Rehearsal(sender)
     return Notify(sender, checked_address(settings.NOTIFY_URL, plain_allowed=settings.DEBUG), seconds)
 
 

@@ -47,11 +47,12 @@ class Recipient:
 
 @dataclass(frozen=True)
 class Unreached:
-    """Someone who gets no text. ``parent`` None: nobody is on record for the pupil."""
+    """Someone who gets no text. ``parent`` None: nobody is on record for the pupil. ``is_told``: they read it all the same."""
 
     pupil: Pupil
     parent: Parent | None
     sentence: str
+    is_told: bool = False
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,20 @@ class Plan:
     def nobody(self) -> list[Pupil]:
         """Pupils about whom nobody would be told."""
         told = {pupil.pk for recipient in self.recipients for pupil in recipient.pupils}
+        told |= {each.pupil.pk for each in self.unreached if each.is_told}
         return list({each.pupil.pk: each.pupil for each in self.unreached if each.pupil.pk not in told}.values())
+
+    @property
+    def nobody_told(self) -> list[Unreached]:
+        """Who gets none about a pupil about whom nobody is told."""
+        nobody = {pupil.pk for pupil in self.nobody}
+        return [each for each in self.unreached if each.pupil.pk in nobody]
+
+    @property
+    def others(self) -> list[Unreached]:
+        """Who gets none, while somebody else is told about the pupil."""
+        nobody = {pupil.pk for pupil in self.nobody}
+        return [each for each in self.unreached if each.pupil.pk not in nobody]
 
     @property
     def parts(self) -> int:
@@ -140,7 +154,7 @@ def _fault(
     if purpose.of_the_day and leaves_at >= closes_at:
         return f"Texts leave again at {leaves_at.astimezone(SCHOOL_TIME):%-H.%M on %A %-d %B}: too late for one about today. Ring instead."
     if not recipients:
-        return "There is nobody to whom this text could go."
+        return "There is nobody to whom this text could go: why stands beside each parent."
     return next((sentence for each in recipients if (sentence := too_long(each.length))), "")
 
 
@@ -225,7 +239,7 @@ def _without_the_told(recipients: list[Recipient], purpose: Purpose, on: dt.date
     for each in recipients:
         before = told.get(each.parent.pk, {})
         if all(pupil.pk in before for pupil in each.pupils):
-            already += [Unreached(pupil, each.parent, _already(before[pupil.pk])) for pupil in each.pupils]
+            already += [Unreached(pupil, each.parent, _already(before[pupil.pk]), True) for pupil in each.pupils]
         else:
             left.append(each)
     return left, already
@@ -243,5 +257,7 @@ def _once_a_number(recipients: list[Recipient]) -> tuple[list[Recipient], list[U
     for each in recipients:
         first = seen.setdefault((each.number, each.body), each)
         if first is not each:
-            doubled += [Unreached(pupil, each.parent, f"Has the same number as {first.parent.name}.") for pupil in each.pupils]
+            doubled += [
+                Unreached(pupil, each.parent, f"Has the same number as {first.parent.name}.", True) for pupil in each.pupils
+            ]
     return list(seen.values()), doubled

@@ -80,8 +80,21 @@ class Provider(Protocol):
         """Tries the key and the templates without sending anything; returns a sentence that says what works."""
 
 
+ANSWERS = (
+    "Sorry, forgot to ring. A temperature since last night, back tomorrow I hope.",
+    "Dentist at 9, will bring them in after.",
+    "They left the house at 8?? Please ring me",
+    "Overslept, on the way now",
+    "Sick bug. 48 hours rule so back on the day after tomorrow. Thanks for asking",
+)
+"""What the demo's parents write back."""
+
+
 class Rehearsal:
-    """The demo's provider: nothing leaves the machine, and every message counts as delivered at once."""
+    """The demo's provider: nothing leaves the machine, every message counts as delivered, and two of three parents answer."""
+
+    def __init__(self, sender: Sender) -> None:
+        self.sender = sender
 
     def send(self, message: Message) -> str:
         return f"rehearsal-{message.reference}"
@@ -93,7 +106,14 @@ class Rehearsal:
         return Status(State.DELIVERED)
 
     def replies(self, known: Callable[[list[str]], set[str]]) -> list[Incoming]:
-        return []
+        asked = Message.objects.filter(school=self.sender.school_id, purpose="first-day", state__in=[State.SENT, State.DELIVERED])
+        found = [
+            Incoming(each.provider_id, each.to, ANSWERS[each.pk % len(ANSWERS)], each.sent_at)
+            for each in asked.order_by("-asked_at")[:100]
+            if each.pk % 3 and each.sent_at
+        ]
+        stored = known([text.provider_id for text in found])
+        return [text for text in found if text.provider_id not in stored]
 
     def check(self) -> str:
         return "This is the demo: no key is needed, and nothing leaves this machine."

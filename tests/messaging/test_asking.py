@@ -74,6 +74,7 @@ def test_an_order_for_one_child_leaves_that_one_out_of_the_text(connected: Cast)
     planned = plan(connected, connected.imogen, second)
     assert reached(planned)["Morwenna"] == ["Imogen"]
     assert planned.nobody == [second.enrolment.pupil]
+    assert [each.parent.first_name for each in planned.nobody_told] == ["Morwenna"]
 
 
 def test_a_landline_no_number_and_no_correspondence_each_say_so(connected: Cast) -> None:
@@ -138,6 +139,8 @@ def test_the_day_is_told_once_whoever_asks(connected: Cast) -> None:
     planned = plan(connected, connected.imogen, connected.theo)
     assert ("Morwenna", "Was texted about this today already, at 9.15.") in sentences(planned)
     assert reached(planned) == {"Grace": ["Theo"]}
+    assert planned.nobody == []
+    assert [each.parent.first_name for each in planned.others] == ["Stefan", "Morwenna", "Piers"]
 
 
 def test_a_note_may_be_sent_twice_a_day(connected: Cast) -> None:

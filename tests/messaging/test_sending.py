@@ -13,6 +13,7 @@ from messaging.models import Message, MessageTry, Sender
 from messaging.opening import open_provider
 from messaging.providers import Fault, WrongSetUp
 from messaging.queries import health, late
+from messaging.replies import read_replies
 from messaging.sending import NO_WORD, Ending, _claim, _settle, due, poll
 from messaging.services import Letter, cancel, put_out
 from schools.models import PupilParent
@@ -390,6 +391,8 @@ def test_the_demo_sends_nothing(connected: Cast, notify: FakeNotify, clock: Cloc
     poll(clock=Clock(clock.on(minutes=1)), open_provider=open_provider)
     message.refresh_from_db()
     assert message.state == "delivered"
+    assert read_replies(clock=clock, open_provider=open_provider) in (0, 1)
+    assert read_replies(clock=clock, open_provider=open_provider) == 0
     assert notify.requests == []
 
 
