@@ -75,6 +75,13 @@ ACTS: dict[str, tuple[frozenset[str], str]] = {
                       "A concern is taken to the safeguarding lead by staff who work with the pupil: tell the lead in person."),
     "see_safeguarding": (frozenset({Role.SAFEGUARDING_LEAD, Role.HEAD}),
                          "Safeguarding notes are read by the safeguarding lead and the head of the school only: speak to the lead."),
+    "see_cases": (frozenset({Role.OFFICER, Role.ATTENDANCE_LEAD, Role.SAFEGUARDING_LEAD, Role.HEAD, Role.TRUST_LEAD}),
+                  "The board of cases is for those who lead attendance or safeguarding: open a pupil's own case from the pupil's page."),
+    "offer_times": (frozenset({Role.OFFICER, Role.ATTENDANCE_LEAD, Role.HEAD_OF_YEAR, Role.HEAD}),
+                    "Times for meetings are offered by those who meet families: the officer, heads of year, the attendance lead, the head."),
+    "open_documents": (frozenset({Role.OFFICER, Role.HEAD_OF_YEAR, Role.ATTENDANCE_LEAD, Role.SAFEGUARDING_LEAD, Role.HEAD}),
+                       "Documents may hold evidence of health: ask the attendance officer or the head of year what they say."),
+    "delete_documents": (frozenset({Role.ADMINISTRATOR}), "Documents whose time is over are deleted by an administrator."),
     "send_texts": (frozenset({Role.OFFICER, Role.ATTENDANCE_LEAD}), "Parents are texted by the attendance officer or lead."),
     "set_up_texts": (frozenset({Role.ADMINISTRATOR}), "The school's Notify key is entered by an administrator."),
 }  # fmt: skip

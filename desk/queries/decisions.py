@@ -33,6 +33,7 @@ from desk.words import stage_label
 from escalation.engine.words import rule_in_words
 from escalation.models import Period, StageRecord, Task, WatchEntry
 from escalation.queries import ruleset_of
+from letters.catalogue import wording_for
 from letters.models import Letter, LetterEvent
 from letters.phrases import percent
 from letters.queries import LiveLetter, live
@@ -76,7 +77,7 @@ class Item:
     def title(self) -> str:
         """ "Stage 3 · Concern letter 2"."""
         record = self.record
-        return f"{stage_label(record.stage)} · {record.name}" if record else f"Praise · {wording_title(self.first)}"
+        return f"{stage_label(record.stage)} · {record.name}" if record else f"{_apart(self.first)} · {wording_title(self.first)}"
 
     @property
     def level(self) -> int:
@@ -112,7 +113,7 @@ class Group:
     @property
     def title(self) -> str:
         record = self.items[0].record
-        return stage_label(record.stage) if record else "Praise"
+        return stage_label(record.stage) if record else _apart(self.items[0].first)
 
     @property
     def level(self) -> int:
@@ -123,6 +124,12 @@ class Group:
     def letter_title(self) -> str:
         record = self.items[0].record
         return record.name if record else wording_title(self.items[0].first)
+
+    @property
+    def asks_for_a_time(self) -> bool:
+        """Whether the letter asks to a meeting: then times can be given to all who still lack one."""
+        letter = self.items[0].first
+        return "meeting_date" in wording_for(letter.ruleset, letter.wording).head.asks
 
     @property
     def selectable(self) -> list[Item]:
@@ -161,6 +168,12 @@ class Queue:
 
 def wording_title(letter: Letter) -> str:
     return letter.wording.replace("-", " ").capitalize()
+
+
+def _apart(letter: Letter) -> str:
+    """What a letter without a stage is: praise, or what asked for it (leave, a meeting)."""
+    cause = letter.planned.cause.partition(" ")[0]
+    return "Praise" if cause == "recovery" else cause.capitalize()
 
 
 def letters_in_scope(scope: Scope) -> QuerySet[Letter]:

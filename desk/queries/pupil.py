@@ -285,10 +285,19 @@ def _code_counts(missed: Iterable[tuple[dt.date, str, str]]) -> dict[str, str]:
     }
 
 
-TABS = {"letters": "Letters", "calls": "Calls", "meetings": "Meetings", "stages": "Stages", "marks": "Marks", "notes": "Notes"}
+TABS = {
+    "letters": "Letters",
+    "calls": "Calls",
+    "meetings": "Meetings",
+    "help": "Help",
+    "stages": "Stages",
+    "marks": "Marks",
+    "notes": "Notes",
+}
 _TAB_OF = {
     "conversation": "calls", "call": "calls", "meeting": "meetings", "letter": "letters", "stage": "stages", "period": "stages",
     "watch": "stages", "decision": "stages", "recovery": "stages", "note": "notes", "mark": "marks", "leave": "marks", "clinic": "meetings",
+    "visit": "calls", "support": "help", "document": "notes", "task": "notes",
 }  # fmt: skip
 
 

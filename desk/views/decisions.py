@@ -29,12 +29,13 @@ from desk.queries.decisions import (
     letters_in_scope,
     queue,
 )
-from desk.requests import StaffRequest, chosen, schools_for
+from desk.requests import StaffRequest, chosen, may_anywhere, schools_for
+from letters.appointments import asks_for_a_time
 from letters.catalogue import wording_for
 from letters.fields import MERGE_FIELDS
 from letters.models import Letter
 from letters.policies import why_not_approve, why_not_decide
-from letters.queries import LiveLetter
+from letters.queries import OF_THE_MEETING, LiveLetter
 from letters.services import approve_letters, decline_letter, edit_letter, hold_letter, undo_approval
 from letters.sheet import letter_html_fragment
 from letters.states import WAITING
@@ -64,6 +65,7 @@ def decisions(request: StaffRequest) -> HttpResponse:
         "decided": decided_today(request.scope, request.user, today(), now()),
         "schools": schools,
         "school": here[0] if len(here) == 1 and len(schools) > 1 else None,
+        "may_offer_times": may_anywhere(request.scope, "offer_times"),
     }
     if item and letter:
         context |= _opened(request, waiting, item, letter)
@@ -111,6 +113,7 @@ def _opened(request: StaffRequest, waiting: Queue, item: Item, letter: Letter) -
         "hold_form": HoldForm(on=today(), auto_id="hold_%s"),
         "decline_form": DeclineForm(on=today(), auto_id="decline_%s"),
         "gaps": [] if fault else gaps_of(letter),
+        "asks_for_a_time": any(asks_for_a_time(each) for each in drawn.values()),
     }
 
 
@@ -346,10 +349,11 @@ def edit(request: StaffRequest, letter_id: int) -> HttpResponse:
     if fault:
         messages.error(request, fault)
         return _back(request, letter)
+    meeting = drawn[letter.pk].facts.meeting
     form = EditForm(
         request.POST or None,
         on=today(),
-        names=gaps_of(letter),
+        names=[name for name in gaps_of(letter) if not (meeting.on and name in OF_THE_MEETING)],
         fills=letter.fills,
         initial={"extra_paragraph": letter.extra_paragraph},
     )
@@ -360,6 +364,7 @@ def edit(request: StaffRequest, letter_id: int) -> HttpResponse:
         "form": form,
         "others": [each for each in together if each.pk != letter.pk and each.wording == letter.wording],
         "sheet": sheet(drawn[letter.pk]),
+        "meeting": meeting,
     }
     return render(request, "desk/decisions_edit.html", context, status=400 if form.errors else 200)
 

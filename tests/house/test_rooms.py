@@ -23,7 +23,7 @@ OWN: dict[str, set[str]] = {
         *{"correcting", "offered", "opening", "taking"},
         *{"bulk", "chasing", "codes", "comparing", "conflicts", "figures"},
         *{"freshness", "grid", "history", "imports", "remembering", "undoing"},
-        *{"ctf", "ctf_out", "earlier", "export_tables", "exports", "mark_string", "mis", "safe_xml", "sims", "wonde"},
+        *{"ctf", "ctf_out", "earlier", "export_tables", "exports", "mark_string", "mis", "safe_xml", "sims", "transfer", "wonde"},
     },
     "escalation": {
         *{"engine", "adoption", "carry_over", "loading"},
