@@ -249,11 +249,6 @@ class OldN:
     beside: str = ""
 
     @property
-    def value(self) -> str:
-        """How a form names the session."""
-        return f"{self.row}:{self.date.isoformat()}:{self.session}"
-
-    @property
     def half(self) -> str:
         return "morning" if self.session == "AM" else "afternoon"
 

@@ -233,7 +233,7 @@ class Ring:
             return advice
         if self.days == 1:
             return "Absent this morning." if self.line.code(self.on, "AM") == "N" else "Absent this afternoon."
-        return "If nobody answers today, ask for a home visit." if self.days >= 4 else ""
+        return "If nobody answers today, ask for a home visit." if self.days >= 4 and not self.may_be_missing else ""
 
     @property
     def failed(self) -> set[int | None]:

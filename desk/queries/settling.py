@@ -17,6 +17,7 @@ from django.utils import timezone
 from attendance.chasing import calls_about
 from attendance.codes import CODES, Meaning
 from attendance.models import AbsenceCall
+from casework.queries.leave import Offer, codes_to_offer
 from desk.queries.chasing import Chasing
 from desk.queries.registers import OldN
 from desk.queries.roll import RollLine
@@ -30,12 +31,30 @@ BEFORE = dt.timedelta(days=42)
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """An N code in the list. ``look``: why it is not ticked beforehand, or an empty string; ``hint``: a code that may be the right one."""
+    """An N code in the list, or the two of a day.
+
+    ``look``: why it is not ticked beforehand, or an empty string; ``hint``: a code that may be the right one.
+    """
 
     old: OldN
     look: str = ""
     hint: str = ""
     note: str = ""
+    is_whole_day: bool = False
+
+    @property
+    def value(self) -> str:
+        """How a form names it: "12:2025-11-13:AM", or the whole day "12:2025-11-13:AM+PM"."""
+        half = "AM+PM" if self.is_whole_day else self.old.session
+        return f"{self.old.row}:{self.old.date.isoformat()}:{half}"
+
+    @property
+    def half(self) -> str:
+        return "all day" if self.is_whole_day else self.old.half
+
+    @property
+    def number(self) -> int:
+        return 2 if self.is_whole_day else 1
 
 
 @dataclass(frozen=True)
@@ -50,11 +69,15 @@ class Settling:
 
     @property
     def ticked(self) -> int:
-        return sum(not session.look for session in self.becomes_o)
+        return sum(session.number for session in self.becomes_o if not session.look)
+
+    @property
+    def due(self) -> int:
+        return sum(session.number for session in self.becomes_o)
 
     @property
     def number(self) -> int:
-        return len(self.becomes_o) + len(self.last_day) + len(self.younger)
+        return sum(session.number for session in (*self.becomes_o, *self.last_day, *self.younger))
 
     @property
     def groups(self) -> list[tuple[str, str, list[Session]]]:
@@ -67,12 +90,14 @@ class Settling:
 
 
 def settling(reader: Reader, old: Sequence[OldN], rules: Mapping[int, Chasing]) -> list[Settling]:
-    """By school, schools with nothing left out. One statement."""
+    """By school, schools with nothing left out. Three statements."""
     earliest = min((code.date for code in old), default=reader.on) - BEFORE
     calls = calls_about({code.line.pupil for code in old}, earliest) if old else {}
+    offers = codes_to_offer([_place(code) for code in old])
     by_school: dict[int, list[Session]] = defaultdict(list)
     for code in old:
-        by_school[code.line.school].append(_session(code, calls.get(code.line.pupil, [])))
+        if code.beside != "N" or code.session == "AM":
+            by_school[code.line.school].append(_session(code, calls.get(code.line.pupil, []), offers.get(_place(code))))
     return [
         _settling(reader.places[school].school, rules[school], by_school[school])
         for school in sorted(by_school, key=lambda pk: reader.places[pk].school.name)
@@ -90,15 +115,21 @@ def _settling(school: School, rules: Chasing, sessions: Sequence[Session]) -> Se
     )
 
 
-def _session(old: OldN, calls: Iterable[AbsenceCall]) -> Session:
-    told = next((call for call in calls if covers(call, old)), None)
+def _place(old: OldN) -> tuple[int, int, dt.date, str]:
+    return old.line.pupil, old.line.school, old.date, old.session
+
+
+def _session(old: OldN, calls: Iterable[AbsenceCall], offer: Offer | None) -> Session:
+    told, whole = next((call for call in calls if covers(call, old)), None), old.beside == "N"
     if told is not None:
         at = timezone.localdate(told.at)
         said = f": “{told.said}”" if told.said else ""
-        return Session(old, f"Spoke on {at:%a} {at.day} {at:%b}{said}. Is this the reason?", told.code)
+        return Session(old, f"Spoke on {at:%a} {at.day} {at:%b}{said}. Is this the reason?", told.code, is_whole_day=whole)
+    if offer is not None:
+        return Session(old, f"{offer.why} Away all the same: {offer.code}?", offer.code, is_whole_day=whole)
     beside = CODES.get(old.beside)
-    if beside is None or old.beside == "N":
-        return Session(old)
+    if beside is None or whole:
+        return Session(old, is_whole_day=whole)
     if beside.meaning == Meaning.AUTHORISED:
         return Session(old, f"The {old.other_half} is {beside.code}: the same reason?", beside.code)
     if beside.meaning == Meaning.ATTENDING and old.session == "AM":

@@ -29,6 +29,7 @@ from schools.clock import now, today
 from schools.models import Enrolment, Parent, Role, User
 from schools.rules import Refused
 
+HALVES = {"AM": ("AM",), "PM": ("PM",), "AM+PM": ("AM", "PM")}
 RECORDING_ROLES = (Role.OFFICER, Role.ATTENDANCE_LEAD, Role.HEAD, Role.SAFEGUARDING_LEAD)
 
 
@@ -143,10 +144,10 @@ def confirm_n_codes(request: StaffRequest, urn: str) -> HttpResponse:
 
 
 def _sessions(request: StaffRequest) -> list[tuple[int, dt.date, str]]:
-    """The ticked sessions: "row:day:half" each. Refused where one cannot be read."""
+    """The ticked sessions: "row:day:half" each, or "row:day:AM+PM". Refused where one cannot be read."""
     try:
         parts = [value.split(":") for value in request.POST.getlist("session")]
-        return [(int(row), dt.date.fromisoformat(day), {"AM": "AM", "PM": "PM"}[half]) for row, day, half in parts]
+        return [(int(row), dt.date.fromisoformat(day), half) for row, day, halves in parts for half in HALVES[halves]]
     except (ValueError, KeyError) as fault:
         raise Refused("One of the ticked sessions could not be read: open the list again.") from fault
 
