@@ -24,6 +24,7 @@ from attendance.imports import Reading, read_table
 from attendance.models import ImportBatch
 from attendance.queries import Preview, preview_of, roll_of
 from attendance.remembering import KINDS, remember_code, remember_columns
+from attendance.safe_xml import looks_like_xml
 from attendance.services import import_reading
 from desk.forms import ImportForm
 from desk.queries.imports import (
@@ -35,7 +36,8 @@ from desk.queries.imports import (
     register_batches,
     unknown_codes,
 )
-from desk.requests import StaffRequest, school_or_404, schools_for
+from desk.requests import StaffRequest, may_anywhere, school_or_404, schools_for
+from desk.views.import_xml import keep_xml
 from letters.phrases import count
 from schools.arrivals import Arrivals
 from schools.clock import now, today
@@ -86,6 +88,7 @@ def upload(request: StaffRequest) -> HttpResponse:
         "fresh": freshness(schools, today()),
         "conflicts": open_conflicts(schools).count(),
         "several": len(schools) > 1,
+        "may_connect": may_anywhere(request.scope, "connect_mis"),
         "limit": MAX_BYTES // 1024**2,
     }
     return render(request, "desk/import.html", context, status=422 if refused or form.errors else 200)
@@ -99,6 +102,8 @@ def _keep(request: StaffRequest, school: School, form: ImportForm) -> str:
     said = {"file_name": file.name, "urn": school.urn, "kind": form.cleaned_data["kind"], "sheet": ""}
     said["whole"] = "yes" if form.cleaned_data["whole"] else ""
     kept = Kept(school, file.read(), said)
+    if looks_like_xml(kept.data):
+        return keep_xml(request, school, file.name, kept.data)
     opened = kept.open()
     if not opened.asks:
         _looked_at(kept, opened)
