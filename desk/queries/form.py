@@ -13,9 +13,11 @@ from typing import NamedTuple
 
 from django.utils import timezone
 
+from attendance.chasing import Nudge, nudges
 from attendance.codes import BY_CHARACTER, CODES, Meaning
 from attendance.grid import SESSIONS
 from attendance.models import AbsenceCall, Figures
+from attendance.queries import IN_BY_NOW
 from desk.queries.registers import natural
 from desk.queries.roll import Place, RollLine, places, roll
 from desk.words import call_text
@@ -78,6 +80,16 @@ class FormPage:
     form: str
     place: Place
     rows: list[FormRow]
+    asked: tuple[Nudge, ...] = ()
+    """Who asked today for a register of the form, newest first."""
+
+    @property
+    def asked_for(self) -> Nudge | None:
+        """The latest reminder of a register that is still not in."""
+        return next((nudge for nudge in self.asked if not self._is_in(nudge.session)), None)
+
+    def _is_in(self, session: str) -> bool:
+        return sum(bool(row.line.code(self.place.on, session)) for row in self.rows) >= IN_BY_NOW * len(self.rows)
 
     @property
     def tasks_due(self) -> int:
@@ -115,7 +127,7 @@ def forms_in_scope(scope: Scope, schools: Collection[School], on: dt.date) -> li
 
 
 def form_page(scope: Scope, user: User, school: School, form: str, on: dt.date) -> FormPage:
-    """The form's pupils in scope, by name; no rows where there is none. Nine statements, whatever their number."""
+    """The form's pupils in scope, by name; no rows where there is none. Ten statements, whatever their number."""
     place = places([school], on)[school.pk]
     lines = [line for line in roll(scope, [school], on).values() if line.form == form]
     figures = Figures.objects.in_bulk([line.row for line in lines if line.row])
@@ -124,7 +136,7 @@ def form_page(scope: Scope, user: User, school: School, form: str, on: dt.date) 
         _row(line, place, figures.get(line.row or 0), talks.get(line.pupil), last.get(line.pupil))
         for line in lines
     ]  # fmt: skip
-    return FormPage(school, form, place, rows)
+    return FormPage(school, form, place, rows, tuple(nudges([school], on)[school.pk, form]))
 
 
 def _row(line: RollLine, place: Place, figures: Figures | None, talk: Task | None, last: LastSaid | None) -> FormRow:

@@ -11,7 +11,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from attendance.chasing import log_call
+from attendance.chasing import ask_for_register, log_call
 from attendance.grid import slot
 from attendance.models import AbsenceCall, MarkChange, RegisterRow
 from escalation.adoption import adopt
@@ -475,6 +475,20 @@ def test_a_nudge_goes_to_the_tutor_and_stays_visible(
     assert '8.50 <span class="soft">by Ms A. Arden' in page(client, late, name="missing-registers").content.decode()
     assert "wait ten minutes" in post(client, late, "nudge", "900001", register="AM 8B").content.decode()
     assert "is in by now" in post(client, late, "nudge", "900001", register="AM 7A").content.decode()
+
+
+def test_the_tutor_finds_the_question_on_the_forms_page_until_the_register_is_in(client: Client, cast: Cast) -> None:
+    pupils = (cast.imogen, cast.theo, cast.newcomer)
+    for row in pupils:
+        set_mark(row, "2025-11-20", "PM", ".")
+    who = {"school": cast.here, "form": "7A", "date": TODAY, "to": cast.bob, "by": cast.alice, "role": "officer"}
+    ask_for_register(session="PM", now=at(13, 40), address="https://handrail.example/", **who)
+    client.force_login(cast.bob)
+    address = reverse("desk:form", args=["900001", "7A"])
+    assert "Ms A. Arden asked for this afternoon’s register at 13.40." in client.get(address).content.decode()
+    for row in pupils[:2]:
+        set_mark(row, "2025-11-20", "PM", "\\")
+    assert "asked for" not in client.get(address).content.decode()
 
 
 # Scope, rights, empty pages, statements
