@@ -237,7 +237,7 @@ def _any_unauthorised(rule: AnyUnauthorised, standing: Standing) -> str:
 def _authorised_above(rule: AuthorisedAbove, standing: Standing) -> str:
     if 100 * standing.authorised <= rule.percent * standing.possible:
         return ""
-    share = f"{_tenths(standing.authorised, standing.possible)} % ({standing.authorised} of {standing.possible})"
+    share = f"{_tenths(standing.authorised, standing.possible, rule.percent)} % ({standing.authorised} of {standing.possible})"
     return f"The policy refuses leave above {rule.percent} % authorised absence: {share}."
 
 
@@ -291,10 +291,10 @@ def _sessions(number: int) -> str:
     return f"{number} {'session' if number == 1 else 'sessions'}"
 
 
-def _tenths(part: int, whole: int) -> str:
-    """Percent with one decimal; more where it would round down onto the limit."""
+def _tenths(part: int, whole: int, limit: int) -> str:
+    """Percent with one decimal; with two where one would read as the limit that it is above."""
     exact = 100 * part / whole
-    return f"{exact:.1f}" if round(exact, 1) % 1 or exact == int(exact) else f"{exact:.2f}"
+    return f"{exact:.2f}" if f"{exact:.1f}" == f"{limit:.1f}" else f"{exact:.1f}"
 
 
 def _day(date: dt.date) -> str:

@@ -234,10 +234,10 @@ def end_timetable(
 ) -> tuple[PartTimeReview, list[Session]]:
     """Ends it early: full time from the day after ``last_day``. Marks ahead of later days are taken back; returns their sessions.
 
-    One that has not begun is called off: none of its marks stays.
+    With a day before its first it is called off: none of its marks stays.
     """
     _refuse(why_not_change(timetable, on) or _why_not_end(timetable, last_day, note, on))
-    first_full = last_day + dt.timedelta(days=1) if timetable.starts <= on else timetable.starts
+    first_full = max(last_day + dt.timedelta(days=1), timetable.starts)
     marks = _marks(timetable, first_full, timetable.ends) if first_full <= timetable.ends else {}
     ends = max(last_day, timetable.starts)
     review = _change(

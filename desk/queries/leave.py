@@ -186,6 +186,11 @@ class RequestPage:
         return attended, self.standing.possible
 
     @property
+    def decisions(self) -> list[tuple[LeaveDecision, Span | None]]:
+        """Every decision, the first one first, with what it granted."""
+        return [(decision, granted_of(decision)) for decision in self.line.request.decisions.all()]
+
+    @property
     def refusals(self) -> list[dict[str, str | bool]]:
         return [finding for finding in self.findings if finding["refuses"]]
 

@@ -53,7 +53,11 @@ def new(request: StaffRequest, pk: int) -> HttpResponse:
     enrolment = _enrolment(request, pk, "enter_leave")
     links = _links(enrolment)
     if request.method == "GET":
-        return _leave_form(request, enrolment, LeaveForm(links=links, initial={"asked_on": today()}))
+        return _leave_form(
+            request,
+            enrolment,
+            LeaveForm(links=links, initial={"asked_on": today(), "asked_by": links[0].parent_id if links else ""}),
+        )
     form = LeaveForm(request.POST, request.FILES, links=links)
     if not form.is_valid():
         return _leave_form(request, enrolment, form, status=400)
