@@ -1,4 +1,4 @@
-"""The line of pages at the head of every staff page, by role; and where each role's day begins."""
+"""The sections at the head of every staff page and the pages of each, by role; and where each role's day begins."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from schools.models import Role
 
 @dataclass(frozen=True)
 class Item:
+    """A page as the line shows it. ``pages``: the section's pages that the person may open, for the line below."""
+
     title: str
     address: str
     view: str
@@ -22,27 +24,64 @@ class Item:
     count: int = 0
     count_means: str = ""
     to_the_right: bool = False
+    pages: tuple[Item, ...] = ()
 
 
-PAGES: tuple[tuple[str, str, str], ...] = (
-    ("Today", "desk:today", "see_today"),
-    ("Decisions", "desk:decisions", "see_decisions"),
-    ("Cases", "desk:cases", "see_cases"),
-    ("My form", "desk:forms", "see_form"),
-    ("Pupils", "desk:pupils", ""),
-    ("Registers", "desk:registers", "take_register"),
-    ("Import", "desk:import", "import_register"),
-    ("Leave", "desk:leave", "see_leave"),
-    ("Penalty notices", "desk:penalties", "see_penalties"),
-    ("Clocks", "desk:clocks", "see_clocks"),
-    ("Letters", "desk:letters", "see_decisions"),
-    ("Safeguarding", "desk:safeguarding", "see_safeguarding"),
-    ("Post", "desk:batches", "print_letters"),
-    ("Texts", "desk:texts", "send_texts"),
-    ("Nights", "desk:nights", "see_nights"),
-    ("Notify", "desk:texts-set-up", "set_up_texts"),
+Page = tuple[str, str, str]
+"""Title, address and the act that opens it; without an act it is for everyone who may see a pupil."""
+
+SECTIONS: tuple[tuple[str, tuple[Page, ...]], ...] = (
+    (
+        "Today",
+        (
+            ("Today", "desk:today", "see_today"),
+            ("First-day calling", "desk:calling", "see_today"),
+            ("N codes", "desk:n-codes", "see_today"),
+            ("Long illness", "desk:illness", "see_today"),
+            ("Missing registers", "desk:missing-registers", "see_today"),
+        ),
+    ),
+    ("Decisions", (("Decisions", "desk:decisions", "see_decisions"),)),
+    (
+        "Cases",
+        (
+            ("Cases", "desk:cases", "see_cases"),
+            ("Meeting times", "desk:slots", "offer_times"),
+            ("Penalty notices", "desk:penalties", "see_penalties"),
+            ("Clocks", "desk:clocks", "see_clocks"),
+            ("Safeguarding", "desk:safeguarding", "see_safeguarding"),
+        ),
+    ),
+    ("My form", (("My form", "desk:forms", "see_form"),)),
+    ("Pupils", (("Pupils", "desk:pupils", ""),)),
+    (
+        "Registers",
+        (
+            ("Registers", "desk:registers", "take_register"),
+            ("Leave", "desk:leave", "see_leave"),
+            ("Import", "desk:import", "import_register"),
+            ("Export", "desk:export", "export_school"),
+        ),
+    ),
+    (
+        "Letters",
+        (
+            ("Letters", "desk:letters", "see_decisions"),
+            ("Post", "desk:batches", "print_letters"),
+            ("Texts", "desk:texts", "send_texts"),
+        ),
+    ),
+    (
+        "Set-up",
+        (
+            ("Nights", "desk:nights", "see_nights"),
+            ("MIS", "desk:mis", "connect_mis"),
+            ("Notify", "desk:texts-set-up", "set_up_texts"),
+            ("Documents to delete", "desk:documents", "delete_documents"),
+        ),
+    ),
 )
-"""Title, address and the act that opens the page; without an act it is for everyone who may see a pupil."""
+"""The line of sections, each with its pages; a section is shown where at least one of its pages opens, and leads to the first."""
 
 BELONGS = {
     "desk:pupil": "desk:pupils",
@@ -51,9 +90,7 @@ BELONGS = {
         "desk:cases",
     ),
     **dict.fromkeys((f"desk:meeting-{page}" for page in ("plan", "move", "record", "cancel")), "desk:cases"),
-    "desk:slots": "desk:cases",
     "desk:slots-give": "desk:decisions",
-    **dict.fromkeys((f"desk:{page}" for page in ("calling", "n-codes", "illness", "missing-registers")), "desk:today"),
     "desk:form": "desk:forms",
     "desk:letter": "desk:letters",
     **dict.fromkeys(("desk:leave-request", "desk:part-time"), "desk:leave"),
@@ -72,9 +109,7 @@ BELONGS = {
     "desk:import-undo": "desk:import",
     "desk:people-undo": "desk:import",
     "desk:import-xml": "desk:import",
-    "desk:mis": "desk:import",
-    "desk:export": "desk:nights",
-    "desk:mis-people": "desk:import",
+    "desk:mis-people": "desk:mis",
     "desk:register": "desk:registers",
     **dict.fromkeys(("desk:mark", "desk:marks"), "desk:pupils"),
     "desk:decisions-review": "desk:decisions",
@@ -115,12 +150,32 @@ def first_page(scope: Scope) -> str:
 
 
 def navigation(scope: Scope, current: str) -> list[Item]:
-    """The pages that the person's roles open; a statement for each page that says how much waits."""
+    """The sections that the person's roles open; a statement for each page that says how much waits."""
     current = BELONGS.get(current, current)
-    items = [Item(title, reverse(view), view, view == current) for title, view, act in PAGES if _is_open(scope, view, act)]
+    sections = [_section(scope, title, pages, current) for title, pages in SECTIONS]
+    items = [section for section in sections if section.pages]
     if scope.roles:
-        items.append(Item("The ladder", reverse("desk:ladder"), "desk:ladder", current == "desk:ladder", to_the_right=True))
-    return [_with_count(item, scope) for item in items]
+        ladder = Item("The ladder", reverse("desk:ladder"), "desk:ladder", current == "desk:ladder", to_the_right=True)
+        items.append(ladder)
+    return items
+
+
+def _section(scope: Scope, title: str, pages: tuple[Page, ...], current: str) -> Item:
+    """A section with its open pages; it shows what waits in all of them together."""
+    opened = tuple(
+        _with_count(Item(name, reverse(view), view, view == current), scope)
+        for name, view, act in pages
+        if _is_open(scope, view, act)
+    )
+    return Item(
+        title=title,
+        address=opened[0].address if opened else "",
+        view=opened[0].view if opened else "",
+        is_current=any(page.is_current for page in opened),
+        count=sum(page.count for page in opened),
+        count_means=next((page.count_means for page in opened if page.count), ""),
+        pages=opened,
+    )
 
 
 def _is_open(scope: Scope, view: str, act: str) -> bool:
