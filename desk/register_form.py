@@ -13,11 +13,8 @@ from django.http import QueryDict
 
 from attendance.codes import CODES
 from attendance.imports import MAX_COMMENT, MAX_MINUTES_LATE
-from attendance.taking import TakenMark
+from attendance.taking import TakenMark, is_arranged
 from desk.queries.register_taking import Row
-
-OTHER = "other"
-"""The button that stands for the list of other codes."""
 
 
 @dataclass
@@ -53,19 +50,16 @@ def _read_row(post: QueryDict, row: Row, given: GivenMarks) -> None:
 
 
 def chosen_code(saw: str, button: str, other: str) -> str:
-    """The code that a row means: the list where its button is pressed or where only the list differs from what was seen."""
-    was_other = saw if saw and saw not in ("/", "\\", "N", "L", "U") else ""
-    untouched = OTHER if was_other else saw
-    if button == OTHER or (button == untouched and other != was_other):
-        return other or ("" if button == OTHER else button)
-    return button
+    """The code that a row means: the button or the list, whichever differs from the mark that was seen."""
+    in_list, on_button = (saw, "") if is_arranged(saw) else ("", saw)
+    return other if button == on_button and other != in_list else button or other
 
 
 def _fault(saw: str, button: str, other: str, minutes: str, comment: str) -> str:
     if saw and saw not in CODES:
         return "open the register again."
-    if button == OTHER and not other:
-        return "choose the other code from the list."
+    if button and other and button != saw and other != saw:
+        return f"{button} and {other} are both given: choose one."
     if minutes and not (minutes.isascii() and minutes.isdigit() and len(minutes) < 4 and int(minutes) <= MAX_MINUTES_LATE):
         return f"minutes late are a whole number from 0 to {MAX_MINUTES_LATE}."
     if len(comment) > MAX_COMMENT:

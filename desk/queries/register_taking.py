@@ -67,7 +67,7 @@ class SessionState:
     def _taken(self) -> str:
         if self.register and self.register.closed_at:
             return f"taken at {_clock(self.register.closed_at)} by {self.register.closed_by}"
-        return "in" if self.marked == self.pupils else f"in, {self.marked} of {self.pupils}"
+        return "complete" if self.marked == self.pupils else f"in, {self.marked} of {self.pupils}"
 
     @property
     def _open(self) -> str:
@@ -127,6 +127,17 @@ class RegistersPage:
     lines: tuple[FormLine, ...]
     rules: tuple[tuple[School, str], ...]
     holidays: tuple[tuple[School, str], ...]
+
+    @property
+    def are_in(self) -> list[tuple[str, int]]:
+        """How many registers of each half of the day are taken."""
+        return [
+            (
+                HALVES[session],
+                sum(state.kind == "taken" for line in self.lines for state in line.sessions if state.session == session),
+            )
+            for session in SESSIONS
+        ]
 
     @property
     def missing(self) -> int:

@@ -23,8 +23,8 @@
 
   function codeOf(row) {
     var button = checked(row);
-    if (!button) { return ""; }
-    return button.value === "other" ? field(row, "other").value : button.value;
+    var list = field(row, "other");
+    return button ? button.value : list ? list.value : "";
   }
 
   function focus(row) {
@@ -42,8 +42,8 @@
     if (button) {
       button.checked = true;
     } else if (list && Array.prototype.some.call(list.options, function (option) { return option.value === code; })) {
+      radios(row).forEach(function (input) { input.checked = false; });
       list.value = code;
-      radio(row, "other").checked = true;
     } else {
       return false;
     }
@@ -68,11 +68,7 @@
 
   function shown(row) {
     var list = field(row, "other");
-    if (list) {
-      var button = checked(row);
-      if (!button || button.value !== "other") { list.value = ""; }
-      row.querySelector("[data-other]").textContent = list.value || "…";
-    }
+    if (list && checked(row)) { list.value = ""; }
     counted();
   }
 
@@ -179,8 +175,7 @@
   sheet.addEventListener("change", function (event) {
     var row = event.target.closest("[data-row]");
     if (!row) { return; }
-    if (event.target.tagName === "SELECT" && event.target.value) { radio(row, "other").checked = true; }
-    if (event.target.value === "other" && event.target.type === "radio") { field(row, "other").focus(); return; }
+    if (event.target.tagName === "SELECT" && event.target.value) { mark(row, event.target.value); }
     if (event.target.name.indexOf("minutes-") === 0 && (codeOf(row) === "L" || codeOf(row) === "U")) { late(row); }
     shown(row);
   });
