@@ -114,7 +114,7 @@ class FakeNotify:
             "created_at": at.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
             "content": content,
             "user_number": number,
-            "notify_number": "07860000000",
+            "notify_number": "07700900000",
             "service_id": self.service,
         }
         self.received.insert(0, row)

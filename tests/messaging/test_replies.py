@@ -77,7 +77,7 @@ def test_a_parent_who_writes_first_is_known_by_the_number(connected: Cast, notif
     assert list(reply.pupils.all()) == pupils(connected.priya)
 
 
-@pytest.mark.parametrize("number", ["447700900999", "80800", "", "33612345678"])
+@pytest.mark.parametrize("number", ["447700900999", "80800", "", "33600000000"])
 def test_a_number_that_nobody_has_is_shown_all_the_same(connected: Cast, notify: FakeNotify, clock: Clock, number: str) -> None:
     notify.receive(number, "Who is this?", MORNING)
     assert read(clock) == 1
