@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -198,7 +199,7 @@ def withdraw(request: StaffRequest, pk: int) -> HttpResponse:
 def new_part_time(request: StaffRequest, pk: int) -> HttpResponse:
     """A part-time timetable is agreed."""
     enrolment = _enrolment(request, pk, "agree_part_time")
-    asks = {"links": _links(enrolment), "has_social_worker": _has_social_worker(enrolment)}
+    asks: dict[str, Any] = {"links": _links(enrolment), "has_social_worker": _has_social_worker(enrolment)}
     if request.method == "GET":
         return _part_time_form(request, enrolment, PartTimeForm(**asks, initial={"agreed_on": today()}))
     form = PartTimeForm(request.POST, **asks)

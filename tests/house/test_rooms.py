@@ -21,6 +21,7 @@ OWN: dict[str, set[str]] = {
     },
     "attendance": {
         *{"correcting", "offered", "opening", "taking"},
+        "ahead",
         *{"bulk", "chasing", "codes", "comparing", "conflicts", "figures"},
         *{"freshness", "grid", "history", "imports", "remembering", "undoing"},
         *{"ctf", "ctf_out", "earlier", "export_tables", "exports", "mark_string", "mis", "safe_xml", "sims", "transfer", "wonde"},
@@ -33,6 +34,7 @@ OWN: dict[str, set[str]] = {
         *{"drafts", "differences", "foresight", "ruleset_text", "shapes"},
     },
     "casework": {
+        *{"leave", "leave_days", "leave_rules", "leave_states", "part_time"},
         *{"contents", "documents", "errands", "exports", "meetings", "policies", "retention", "slots", "support", "words"},
     },
     "messaging": {
@@ -46,6 +48,7 @@ OWN: dict[str, set[str]] = {
         *{"policies", "resting", "states", "night"},
     },
     "desk": {
+        "leave_forms",
         "register_form",
         *{"charts", "contact_form", "context_processors", "decision_forms", "errors", "mis_form", "navigation", "requests"},
         *{"rule_forms", "wizard_form", "calling_form"},
