@@ -15,11 +15,13 @@ from attendance.chasing import ask_for_register, log_call
 from attendance.grid import slot
 from attendance.models import AbsenceCall, MarkChange, RegisterRow
 from escalation.adoption import adopt
-from escalation.models import Case, Event, Task
+from escalation.models import Case, Event, PlannedLetter, Task
+from letters.record import Record
+from messaging.models import Message, Reply
 from schools.models import PupilFlag, RegisterTime, Role
 from tests import factories as make
 from tests.cast import NOW, TODAY, Cast, assemble
-from tests.stories import away, present
+from tests.stories import away, present, run
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sqlite_too]
 
@@ -236,6 +238,50 @@ def test_a_call_opens_no_case_and_stands_on_the_timeline_and_in_what_was_done(cl
 def test_bad_input_is_a_sentence_and_nothing_is_kept(client: Client, cast: Cast, given: dict, sentence: str) -> None:
     assert sentence in post(client, cast, "call", cast.theo.enrolment_id, **given).content.decode()
     assert not AbsenceCall.objects.exists() and not MarkChange.objects.exists()
+
+
+def test_texts_and_answers_stand_among_the_tries(client: Client, cast: Cast) -> None:
+    given = {
+        "school": cast.here,
+        "parent": cast.parents["Grace"],
+        "purpose": "first-day",
+        "to": "+447700900103",
+        "asked_by": cast.alice,
+    }
+    moments = dict.fromkeys(("asked_at", "not_before", "try_at"), at(8, 40))
+    text = Message.objects.create(body="Theo is not in school.", **given, **moments)
+    text.pupils.set([cast.theo.enrolment.pupil])
+    assert (ring(client, cast, "Theo").tried, ring(client, cast, "Theo").last_try) == ("1 today", "8.40, text waiting")
+    reply = Reply.objects.create(
+        school=cast.here, provider_id="1", number="+447700900103", body="He has a cold", received_at=at(8, 48), stored_at=at(8, 48),
+        parent=cast.parents["Grace"],
+    )  # fmt: skip
+    reply.pupils.set([cast.theo.enrolment.pupil])
+    for address in ("/today/", "/today/calling/"):
+        assert "He has a cold" in client.get(address).content.decode()
+    assert ring(client, cast, "Theo").no_contact_days == 0
+    text.pupils.clear()
+    Message.objects.filter(pk=text.pk).update(state="cancelled", settled_at=at(8, 45))
+    assert ring(client, cast, "Theo").tried == "none yet"
+
+
+def test_the_others_are_offered_for_a_text_and_those_rung_first_are_not(client: Client, cast: Cast) -> None:
+    client.force_login(cast.alice)
+    listed = client.get("/today/").context["shown"].to_text.split(",")
+    assert set(map(int, listed)) == {cast.theo.enrolment.pupil_id, cast.imogen.enrolment.pupil_id}
+    assert 'form="texts" data-group="texts" data-flagged' in page(client, cast).content.decode()
+
+
+def test_a_letter_states_a_call_only_to_the_parent_who_was_spoken_with(client: Client, cast: Cast) -> None:
+    present(cast, imogen=away(cast, "2025-11-03", 4))
+    run(cast)
+    monday = dt.date(2025, 11, 3)
+    call(cast, cast.imogen, at(9, 0, monday), "spoke", "Morwenna", about=monday)
+    call(cast, cast.imogen, at(9, 5, monday), "no_answer", "Piers", about=monday)
+    planned = PlannedLetter.objects.get(case__pupil=cast.imogen.enrolment.pupil)
+    drafts = Record(cast.here, [planned], TODAY).drafts()[planned.pk]
+    stated = {draft.link.parent.first_name: [(contact.kind, contact.on) for contact in draft.facts.contacts] for draft in drafts}
+    assert stated == {"Morwenna": [("call", monday)], "Piers": []}
 
 
 # Nobody reached
