@@ -70,6 +70,16 @@ def period_back(days: SchoolDays, codes_of: Mapping[dt.date, list[str]], code: s
     return Run(length, starts)
 
 
+def period_ends(days: SchoolDays, codes_of: Mapping[dt.date, list[str]], code: str, starts: dt.date, on: dt.date) -> dt.date:
+    """The last school day of the continuous period that begins with ``starts``; that day where it has none of the code."""
+    last = starts
+    for day in days.dates[days.first_on_or_after(starts) : days.first_after(on)]:
+        if code not in codes_of.get(day, []):
+            break
+        last = day
+    return last
+
+
 def evidence_from(
     kind: str, rule: str, days: SchoolDays, codes_of: Mapping[dt.date, list[str]], on: dt.date, starts: dt.date
 ) -> dt.date:
@@ -105,9 +115,10 @@ class Tally:
 
 def tally(clock: Clock, days: SchoolDays, marks: Sequence[Mark], on: dt.date) -> Tally:
     """The figures of a clock's evidence, from its first day to ``on`` (or to the day it was sent)."""
-    last = min(on, clock.sent_on) if clock.sent_on else on
-    own = [mark for mark in marks if not mark.place and mark.date <= last]
-    inside = [mark for mark in own if mark.date >= clock.evidence_from]
+    on = min(on, clock.sent_on) if clock.sent_on else on
+    own = [mark for mark in marks if not mark.place and mark.date <= on]
+    last = period_ends(days, codes_by_day(own), "I", clock.evidence_from, on) if clock.kind == Clock.Kind.SICKNESS else on
+    inside = [mark for mark in own if clock.evidence_from <= mark.date <= last]
     codes_of = codes_by_day(own)
     year = academic_year_of(clock.opened_on)
     meanings = [CODES[mark.code].meaning for mark in inside]
@@ -123,7 +134,7 @@ def tally(clock: Clock, days: SchoolDays, marks: Sequence[Mark], on: dt.date) ->
         possible=sum(meaning in POSSIBLE for meaning in meanings),
         run=_run_of(clock, days, codes_of, last),
         still_n=sum(mark.code == "N" for mark in inside),
-        unmarked=sum(2 - len(codes_of.get(day, [])) for day in school_dates),
+        unmarked=sum(2 - len(codes_of.get(day, [])) for day in school_dates if day < on),
         last_in_school=max((mark.date for mark in own if CODES[mark.code].meaning == Meaning.ATTENDING), default=None),
         absences=tuple(sorted(absent, key=lambda mark: mark.key)),
     )
@@ -276,9 +287,9 @@ def _gaps(clock: Clock, found: Tally, lines: Mapping[str, str]) -> Iterable[str]
         if question.needed and not str(clock.answers.get(key, "")).strip():
             yield f"{question.label}: nobody has said it yet."
     if found.still_n and clock.kind != Clock.Kind.SICKNESS:
-        yield f"{found.still_n} of its sessions are still N: find out the reason, or confirm them as O."
+        yield f"Sessions of its time that are still N: {found.still_n}. Find out the reason, or confirm them as O."
     if found.unmarked:
-        yield f"{found.unmarked} sessions of its time have no mark: bring the register up to date."
+        yield f"Sessions of its time without a mark: {found.unmarked}. Bring the register up to date."
     if clock.kind == Clock.Kind.DELETION and found.run.length < kinds()[clock.kind].run_days:
         yield f"On today’s register the run is {_days(found.run.length)}: twenty are needed, all coded G, N or O."
 

@@ -102,7 +102,7 @@ class Window:
 def window(
     *,
     on: dt.date,
-    school_days: Iterable[dt.date],
+    school_days: Iterable[dt.date] | Mapping[dt.date, Iterable[dt.date]],
     marks: Iterable[Mark],
     used: Mapping[Place, int],
     weeks: int,
@@ -111,13 +111,11 @@ def window(
 ) -> Window:
     """The last ``weeks`` school weeks up to and with the week of ``on``.
 
-    ``school_days``: the school's calendar, earlier schools' days included, in any order, past ``on`` too. ``marks``: the first of two for
-    one session stands. ``used``: sessions that a ground rests on. ``counts(day)``: whether a session of that day can count at all (the
-    child is of compulsory school age and the national framework is in force). Marks after ``on`` do not exist.
+    ``school_days``: the school's calendar, earlier schools' days included, in any order and past ``on`` too, or as ``by_week`` has it.
+    ``marks``: the first of two for one session stands. ``used``: sessions that a ground rests on. ``counts(day)``: whether a session of
+    that day can count at all (the child is of compulsory school age and the national framework is in force). Later marks do not exist.
     """
-    days_of: dict[dt.date, set[dt.date]] = {}
-    for day in school_days:
-        days_of.setdefault(monday_of(day), set()).add(day)
+    days_of = by_week(school_days) if not isinstance(school_days, Mapping) else school_days
     mondays = sorted(monday for monday in days_of if monday <= on)[-weeks:]
     marks_of: dict[dt.date, dict[Place, Mark]] = {monday: {} for monday in mondays}
     for mark in marks:
@@ -131,6 +129,14 @@ def window(
         skipped = (monday - before.monday).days // 7 - 1 if before else 0
         found.append(Week(monday, tuple(sorted(days_of[monday])), marks_of[monday], counted, so_far, skipped))
     return Window(on, tuple(found), threshold)
+
+
+def by_week(days: Iterable[dt.date]) -> dict[dt.date, list[dt.date]]:
+    """The days by the Monday of their week."""
+    found: dict[dt.date, list[dt.date]] = {}
+    for day in days:
+        found.setdefault(monday_of(day), []).append(day)
+    return found
 
 
 def _counted(marks: Mapping[Place, Mark], used: Mapping[Place, int], counts: Callable[[dt.date], bool]) -> tuple[Counted, ...]:

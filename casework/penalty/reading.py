@@ -10,15 +10,15 @@ import datetime as dt
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 
 from django.db.models import Q
 
 from attendance.codes import BY_CHARACTER, CODES, NO_MARK, PENALTY_CODES, Meaning
-from attendance.grid import academic_year_of, session_of
+from attendance.grid import academic_year_of, first_monday, session_of
 from attendance.models import EarlierAttendance, RegisterRow
 from casework.models import ImprovementNotice, PenaltyMark, PenaltyNotice, PenaltyRequest
-from casework.penalty.counter import Mark, Place, Window, window
+from casework.penalty.counter import Mark, Place, Window, by_week, window
 from casework.penalty.parameters import LocalCode, code_of, framework
 from casework.penalty.rules import Child, History, Liability, Line, Person, Standing, liability, standing
 from schools import ages
@@ -63,11 +63,18 @@ def _is_school(mark: Mark) -> bool:
 
 
 def _decoded(year: int, marks: str, place: str, since: dt.date | None, on: dt.date) -> Iterable[Mark]:
-    for number, character in enumerate(marks):
+    """The marks of a register row from ``since`` to ``on``."""
+    first = max((since - first_monday(year)).days // 7 * 10, 0) if since else 0
+    last = max((on - first_monday(year)).days // 7 * 10 + 10, 0)
+    for number, character in enumerate(marks[first:last], start=first):
         if character != NO_MARK:
-            date, session = session_of(year, number)
+            date, session = _session_of(year, number)
             if (since is None or date >= since) and date <= on:
                 yield Mark(date, session, BY_CHARACTER[character].code, place)
+
+
+_session_of = lru_cache(maxsize=4096)(session_of)
+"""A list asks for the same sessions of every pupil."""
 
 
 def _earlier(earlier: EarlierAttendance, since: dt.date | None, on: dt.date) -> Iterable[Mark]:
@@ -101,21 +108,22 @@ def counts_for(date_of_birth: dt.date, day: dt.date) -> bool:
 
 
 def windows(
-    school: School, births: dict[int, dt.date], on: dt.date, *, days: SchoolDays | None = None, all_marks: bool = False
+    school: School, births: dict[int, dt.date], on: dt.date, *, days: SchoolDays | None = None, least: int = 1
 ) -> dict[int, Window]:
     """The counter of each pupil (``births``: date of birth by pupil) on a day, under the local code. Five statements at most.
 
-    ``all_marks`` False leaves out pupils without any G, N, O or U in the time: their counter is 0.
+    ``least``: a pupil with fewer marks of G, N, O and U in the time is left out; 0 for none left out.
     """
     days = days or school_days(school, [academic_year_of(on) - 1, academic_year_of(on)])
     code, edition = code_of(school.local_authority), framework().on(on)
     weeks = edition.threshold.school_weeks if edition.threshold else 0
     found = marks_of(school, list(births), on, since=_first_monday(days, on, weeks))
     used = used_marks(list(births))
+    own_weeks = by_week(days.dates)
     return {
         pupil: window(
             on=on,
-            school_days=found[pupil].other_days.union(days.dates),
+            school_days=found[pupil].other_days.union(days.dates) if found[pupil].other_days else own_weeks,
             marks=found[pupil].marks,
             used=used.get(pupil, {}),
             weeks=weeks,
@@ -123,7 +131,7 @@ def windows(
             counts=partial(counts_for, birth),
         )
         for pupil, birth in births.items()
-        if all_marks or any(mark.code in PENALTY_CODES for mark in found[pupil].marks)
+        if sum(mark.code in PENALTY_CODES for mark in found[pupil].marks) >= least
     }
 
 
@@ -135,7 +143,7 @@ def _first_monday(days: SchoolDays, on: dt.date, weeks: int) -> dt.date | None:
 
 def pupil_window(pupil: Pupil, school: School, on: dt.date) -> Window:
     """The counter of one child."""
-    return windows(school, {pupil.pk: pupil.date_of_birth}, on, all_marks=True)[pupil.pk]
+    return windows(school, {pupil.pk: pupil.date_of_birth}, on, least=0)[pupil.pk]
 
 
 def births_on_roll(school: School, on: dt.date) -> dict[int, dt.date]:

@@ -93,7 +93,7 @@ def _next(number: int, counting: Sequence[Line], waiting: int, sum_: Sum) -> str
     if number == 1:
         return f"No notice to this parent about this child counts in the last three years: a notice would be the first, {sum_.words}."
     if not counting and waiting:
-        return f"A request is still with the authority: if it issues a notice, this one would be the second, {sum_.words}."
+        return f"A request is under way already: if a notice follows it, another would be the second, {sum_.words}."
     return f"One notice counts ({_day(counting[-1].issued_on)}): a notice would be the second, {sum_.words}."
 
 
@@ -101,12 +101,22 @@ def _third(
     counting: tuple[Line, ...], apart: tuple[tuple[Line, str], ...], waiting: int, edition: Edition, national: Framework
 ) -> Standing:
     days = " and ".join(_day(line.issued_on) for line in counting)
-    counted = f"{len(counting)} count ({days})" if counting else "None counts yet"
-    still = f", {waiting} more {'is' if waiting == 1 else 'are'} asked for" if waiting else ""
+    said = [f"{_number(len(counting))} ({days})"] if counting else []
+    said += [f"{_number(waiting, 'request')} still under way"] if waiting else []
     free = None
     if not waiting and len(counting) >= edition.most:
         free = _years_after(counting[-edition.most].issued_on, edition.in_years)
-    return Standing(3, f"{national.third.sentence} {counted}{still}.", None, counting, apart, free)
+    return Standing(
+        3, f"{national.third.sentence} There {_is(counting, waiting)} {' and '.join(said)}.", None, counting, apart, free
+    )
+
+
+def _number(number: int, noun: str = "notice") -> str:
+    return f"one {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _is(counting: Sequence[Line], waiting: int) -> str:
+    return "is" if (len(counting) or waiting) == 1 else "are"
 
 
 def _years_after(day: dt.date, years: int) -> dt.date:

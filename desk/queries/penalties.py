@@ -75,7 +75,7 @@ def near_ten(scope: Scope, schools: Collection[School], on: dt.date) -> list[Nea
     for school in schools:
         days = school_days(school, [academic_year_of(on) - 1, academic_year_of(on)])
         own = {line.pupil: births[line.pupil] for line in lines.values() if line.school == school.pk}
-        for pupil, window in windows(school, own, on, days=days).items():
+        for pupil, window in windows(school, own, on, days=days, least=NEAR).items():
             if len(window.free) >= NEAR:
                 found.append(Near(lines[pupil, school.pk], school, window, running.get((pupil, school.pk))))
     return sorted(found, key=lambda near: (-near.free, near.line.name))

@@ -104,7 +104,7 @@ def clock_act(request: StaffRequest, pk: int, act: str) -> HttpResponse:
     if not form.is_valid():
         messages.error(request, first_fault(form))
         return redirect("desk:clock", pk)
-    who = {"by": request.user, "role": request.scope.acting_as(found.school, *ACTING), "on": today(), "now": now()}
+    who = _who(request, found.school)
     do, done = DO[act]
     try:
         do(found, form.cleaned_data, who)
@@ -113,6 +113,10 @@ def clock_act(request: StaffRequest, pk: int, act: str) -> HttpResponse:
     else:
         messages.success(request, done)
     return redirect("desk:clock", pk)
+
+
+def _who(request: StaffRequest, school: School) -> dict[str, Any]:
+    return {"by": request.user, "role": request.scope.acting_as(school, *ACTING), "on": today(), "now": now()}
 
 
 def _form(act: str, found: Clock, request: StaffRequest) -> Any:
@@ -186,7 +190,7 @@ def new_clock(request: StaffRequest, pk: int) -> HttpResponse:
     request.scope.authorise("record_clock", school)
     form = forms.OpenForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
-        who = {"by": request.user, "role": request.scope.acting_as(school, *ACTING), "on": today(), "now": now()}
+        who = _who(request, school)
         try:
             made = services.open_by_hand(pupil=enrolment.pupil, school=school, **form.cleaned_data, **who)
         except Refused as refused:

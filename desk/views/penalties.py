@@ -10,6 +10,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.core.paginator import Paginator
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST
@@ -28,6 +29,8 @@ from schools.clock import now, today
 from schools.models import Enrolment, Parent, PupilParent, Role, School
 from schools.rules import Refused
 
+PAGE = 50
+"""Rows of a list on one page."""
 ACTING = (Role.HEAD, Role.ATTENDANCE_LEAD, Role.OFFICER)
 TABS = (("near", "Near ten"), ("requests", "Requests"), ("improve", "Notices to improve"), ("notices", "Notices to settle"))
 NOBODY = Answers(False, "", False, "", "", False)
@@ -39,7 +42,7 @@ def penalties(request: StaffRequest) -> HttpResponse:
     """Who is near ten, what waits, which chances run, which notices are unsettled."""
     allowed = schools_for(request.scope, "see_penalties")
     schools, on = chosen(allowed, request.GET.get("school", "")), today()
-    lists = {
+    lists: dict[str, list[Any]] = {
         "near": queries.near_ten(request.scope, schools, on),
         "requests": queries.open_requests(schools),
         "improve": queries.chances(schools, on),
@@ -47,13 +50,16 @@ def penalties(request: StaffRequest) -> HttpResponse:
     }
     tab = request.GET.get("show", "near")
     tab = tab if tab in lists else "near"
+    page, asked = Paginator(lists[tab], PAGE).get_page(request.GET.get("page")), request.GET.get("school", "")
     context = {
         "tabs": [(key, title, len(lists[key])) for key, title in TABS],
         "tab": tab,
-        "rows": lists[tab],
+        "page": page,
+        "rows": list(page.object_list),
+        "address_without_page": f"?show={tab}{f'&school={asked}' if asked else ''}&",
         "codes": [code_of(school.local_authority) for school in {s.local_authority: s for s in schools}.values()],
         "schools": [(school.urn, school.short_name or school.name) for school in allowed],
-        "asked_school": request.GET.get("school", ""),
+        "asked_school": asked,
         "many": len(schools) > 1,
         "on": on,
         "near_from": queries.NEAR,

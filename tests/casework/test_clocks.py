@@ -67,6 +67,8 @@ def test_fifteen_days_of_illness_open_a_sickness_return(cast: Cast, imogen: Pupi
     assert lines["This period of illness"] == "12 November 2025 to 18 November 2025: 5 school days with a session coded I"
     assert lines["Illness this year"] == "15 school days with a session coded I"
     assert "Parents" not in lines, "no more is told than the law asks for"
+    later = dict(the_return(clock, TODAY).lines)
+    assert later["This period of illness"] == lines["This period of illness"], "back in school: the period has ended"
 
 
 def test_ten_days_without_authorisation_open_an_attendance_return(cast: Cast, imogen: Pupil) -> None:
@@ -93,7 +95,7 @@ def test_nobody_reached_opens_a_child_missing_referral_for_the_safeguarding_lead
     assert dict(told.lines)["Calls and visits on record"] == "20 November 2025: call, no answer"
     assert dict(told.lines)["Parents"] == "Ms Morwenna Marlow (mother); Mr Piers Quill (father)"
     assert "What was tried: nobody has said it yet." in told.gaps
-    assert "22 of its sessions are still N: find out the reason, or confirm them as O." in told.gaps
+    assert "Sessions of its time that are still N: 22. Find out the reason, or confirm them as O." in told.gaps
 
 
 def test_wigstons_rules_open_a_pupil_missing_form(cast: Cast, imogen: Pupil) -> None:

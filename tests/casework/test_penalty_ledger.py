@@ -122,7 +122,7 @@ def test_a_third_is_refused_with_what_may_follow_and_until_when() -> None:
     assert found.is_third and found.sum is None
     assert found.sentence == (
         "No third penalty notice may be given to the same parent about the same child within three years. "
-        "2 count (1 March 2025 and 1 March 2026)."
+        "There are 2 notices (1 March 2025 and 1 March 2026)."
     )
     assert found.free_from == dt.date(2028, 3, 1)
     assert any("Prosecution" in line for line in framework().third.instead)
@@ -133,7 +133,7 @@ def test_a_request_that_waits_counts_until_it_is_answered() -> None:
     waiting = {"parent": 1, "pupil": 10, "on": dt.date(2027, 1, 8), "national": framework(), "waiting": 1}
     assert standing([], **waiting).number == 2
     assert standing(one, **waiting).is_third
-    assert "1 more is asked for" in standing(one, **waiting).sentence
+    assert "There is one notice (1 March 2026) and one request still under way." in standing(one, **waiting).sentence
 
 
 def test_sums_and_days_by_the_day_of_issue() -> None:
