@@ -26,17 +26,17 @@ VERSIONS = range(19, 27)
 MOST_SESSIONS = 530
 YEARS = range(1900, 2100)
 RELATIONSHIPS = {
-    "PAM": "mother",
-    "PAF": "father",
-    "STP": "step-parent",
-    "FOM": "foster mother",
-    "FOF": "foster father",
-    "CAR": "carer",
-    "FAM": "other family member",
-    "REL": "other relative",
-    "SWR": "social worker",
-    "CHM": "childminder",
-    "OTH": "other contact",
+    "PAM": "Mother",
+    "PAF": "Father",
+    "STP": "Step-parent",
+    "FOM": "Foster mother",
+    "FOF": "Foster father",
+    "CAR": "Carer",
+    "FAM": "Other family member",
+    "REL": "Other relative",
+    "SWR": "Social worker",
+    "CHM": "Childminder",
+    "OTH": "Other contact",
 }
 _PHONES = ("M", "H", "D", "A", "W")
 """Kinds of telephone, the most useful for a call about an absence first."""

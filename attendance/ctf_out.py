@@ -30,7 +30,7 @@ from schools.schooldays import SchoolDays
 VERSION = "25.0"
 SUPPLIER = "Handrail"
 UNKNOWN = SchoolNumber("XXX", "XXXX")
-_CODE_OF = {words: code for code, words in RELATIONSHIPS.items()}
+_CODE_OF = {words.lower(): code for code, words in RELATIONSHIPS.items()}
 _FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """Characters that XML 1.0 has no way to write."""
 

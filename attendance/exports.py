@@ -74,7 +74,8 @@ def columns_file(tables: Sequence[Table]) -> Iterator[list[object]]:
     yield ["file", "column", "meaning"]
     for table in tables:
         yield [f"{table.name}.csv", "", table.about]
-        yield from ([f"{table.name}.csv", column.name, column.meaning] for column in table.columns)
+        for column in table.columns:
+            yield [f"{table.name}.csv", column.name, column.meaning]
 
 
 def csv_lines(table: Table, school: School) -> Iterator[list[object]]:

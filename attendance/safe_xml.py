@@ -94,7 +94,7 @@ def read_xml(data: bytes) -> Element:
         ) from None
     except SAXParseException as error:
         raise FileRefused(
-            f"Line {max(error.getLineNumber(), 1)}: this is not well-formed XML ({error.getMessage()}). Export the file again."
+            f"Line {max(error.getLineNumber() or 1, 1)}: this is not well-formed XML ({error.getMessage()}). Export the file again."
         ) from None
     except (SAXException, LookupError, ValueError) as error:
         if isinstance(error, FileRefused):

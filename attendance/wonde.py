@@ -264,7 +264,7 @@ def _contact(contact: Json) -> ArrivingContact:
         title=_text(contact, "title"),
         first_name=_text(contact, "forename"),
         last_name=_text(contact, "surname"),
-        relationship=_text(tie, "relationship").lower(),
+        relationship=_text(tie, "relationship"),
         priority=int(priority) if priority.isascii() and priority.isdigit() and 0 < len(priority) < 4 else None,
         has_parental_responsibility=_truth(tie, "parental_responsibility"),
         lives_with_pupil=_truth(tie, "lives_with_pupil"),

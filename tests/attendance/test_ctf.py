@@ -79,7 +79,7 @@ def test_a_pupil_comes_with_what_the_file_says() -> None:
 
 def test_contacts_come_with_responsibility_telephone_and_address() -> None:
     mother, father = file().pupils[0].arriving.contacts or ()
-    assert (mother.title, mother.relationship, mother.priority) == ("Ms", "mother", 1)
+    assert (mother.title, mother.relationship, mother.priority) == ("Ms", "Mother", 1)
     assert (mother.has_parental_responsibility, mother.lives_with_pupil) == (True, True)
     assert (mother.telephone, mother.email) == ("07700 900101", "morwenna@home.example")
     assert mother.address == "2 Mill Road\nFenwold\nFW1 2BB"

@@ -243,6 +243,17 @@ def test_the_command_writes_a_file_once(cast: Cast, tmp_path: object) -> None:
         call_command("export_school", "1", "--to", f"{path}2")
 
 
+def test_the_import_command_reads_a_transfer_file(cast: Cast, tmp_path: object, capsys: pytest.CaptureFixture[str]) -> None:
+    path = f"{tmp_path}/imogen.xml"
+    with open(path, "wb") as file:
+        file.write(transfer(cast, cast.imogen))
+    call_command("import_register", path, "--school", "900001")
+    call_command("import_register", path, "--school", "900001", "--commit")
+    said = capsys.readouterr().out
+    assert "Nothing was written" in said
+    assert said.endswith("Read in.\n")
+
+
 # The transfer file
 
 
@@ -288,7 +299,7 @@ def test_our_own_transfer_file_gives_the_same_pupil_and_contacts(numbered: Cast)
     assert (read.year_group, read.admitted) == (7, numbered.imogen.enrolment.starts)
     assert read.flags == {"fsm": "", "sen_support": "", "ehc_plan": None}
     mother, father = read.contacts or ()
-    assert (mother.first_name, mother.relationship, mother.lives_with_pupil) == ("Morwenna", "mother", True)
+    assert (mother.first_name, mother.relationship, mother.lives_with_pupil) == ("Morwenna", "Mother", True)
     assert (father.first_name, father.address, father.lives_with_pupil) == ("Piers", "9 Low Row\nFenwold", False)
 
 

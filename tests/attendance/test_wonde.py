@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.core.management import CommandError, call_command
 
 from attendance.mis import (
     LONGEST_WAIT,
@@ -336,7 +337,7 @@ def test_people_come_with_year_form_and_contacts(wonde: FakeWonde, connection: M
     assert (pupil.first_name, pupil.year_group, pupil.form, pupil.sex) == ("Imogen", 7, "7A", "F")
     assert (pupil.date_of_birth, pupil.admitted, pupil.left) == (dt.date(2013, 10, 1), dt.date(2024, 9, 3), None)
     mother, father = pupil.contacts or ()
-    assert (mother.relationship, mother.telephone, mother.email) == ("mother", "07700 900102", "morwenna@home.example")
+    assert (mother.relationship, mother.telephone, mother.email) == ("Mother", "07700 900102", "morwenna@home.example")
     assert mother.address == "2 Mill Road\nFenwold\nFW1 2BB"
     assert (mother.has_parental_responsibility, mother.receives_letters, mother.lives_with_pupil, mother.court_order) == (
         *(True, True, True),
@@ -390,3 +391,15 @@ def test_closed_days_in_the_mis_are_no_refusals(cast: Cast, wonde: FakeWonde, co
     read = read_marks(connection=connection, now=NOW).batch
     assert read
     assert (read.new, read.refused) == (4, 0)
+
+
+def test_the_command_reads_now_and_says_what_failed(
+    wonde: FakeWonde, connection: MisConnection, capsys: pytest.CaptureFixture[str]
+) -> None:
+    call_command("read_mis")
+    assert "Fenwold Academy: 4 new, 0 changed, 0 refused." in capsys.readouterr().out
+    wonde.faults["attendance/session"].append(401)
+    with pytest.raises(CommandError, match="1 of 1 readings failed"):
+        call_command("read_mis", "--school", "900001")
+    with pytest.raises(CommandError, match="No school is read"):
+        call_command("read_mis", "--school", "900002")

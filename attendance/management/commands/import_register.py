@@ -10,7 +10,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from attendance.queries import Preview, preview_import
+from attendance.safe_xml import looks_like_xml
 from attendance.services import import_register
+from attendance.transfer import preview_xml, take_in_xml
 from schools import clock
 from schools.models import School
 from schools.rules import FileRefused, Refusal
@@ -24,7 +26,7 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("file", type=Path, help="CSV in UTF-8: a mark a row (long) or a pupil's week a row (weeks)")
+        parser.add_argument("file", type=Path, help="CSV: a mark a row (long) or a pupil's week a row (weeks); or XML: CTF, SIMS")
         parser.add_argument("--school", required=True, metavar="URN", help="the school whose register it is")
         parser.add_argument("--format", choices=["long", "weeks"], help="left out, the header tells")
         parser.add_argument("--commit", action="store_true", help="read the file in; without it nothing is written")
@@ -33,6 +35,8 @@ class Command(BaseCommand):
         path: Path = options["file"]
         school = _school(options["school"])
         data = _data(path)
+        if looks_like_xml(data):
+            return self._xml(path.name, school, data, commit=options["commit"])
         try:
             if options["commit"]:
                 _, preview = import_register(
@@ -44,6 +48,28 @@ class Command(BaseCommand):
             self._list("refused", refused.refusals)
             raise CommandError(f"{path.name}: {refused}") from None
         self._show(path.name, school, preview, committed=options["commit"])
+
+    def _xml(self, name: str, school: School, data: bytes, *, commit: bool) -> None:
+        """A transfer file or a report of SIMS: what it would do, or did."""
+        given: dict[str, Any] = {
+            "school": school, "data": data, "file_name": name, "by": None, "now": clock.now(), "on": clock.today(),
+        }  # fmt: skip
+        try:
+            done = take_in_xml(**given) if commit else preview_xml(**given).done
+        except FileRefused as refused:
+            self._list("refused", refused.refusals)
+            raise CommandError(f"{name}: {refused}") from None
+        if done.people:
+            self.stdout.write(f"pupils: {done.people.new} new, {done.people.changed} changed, {done.people.refused} refused")
+        if done.marks:
+            self.stdout.write(
+                f"marks made here: {done.marks.new} new, {done.marks.changed} changed, {done.marks.refused} refused"
+            )
+        earlier = done.earlier
+        self.stdout.write(
+            f"years at earlier schools: {len(earlier.new)} new, {len(earlier.changed)} changed, {earlier.unchanged} kept"
+        )
+        self.stdout.write("Read in." if commit else "Nothing was written: add --commit to read it in.")
 
     def _show(self, name: str, school: School, preview: Preview, *, committed: bool) -> None:
         self._list("refused", preview.reading.refusals)
