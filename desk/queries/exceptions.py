@@ -8,17 +8,24 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
+from django.db.models import Count
+
+from attendance.freshness import STALE as MAY_BE_ON_ITS_WAY
 from attendance.mis import failing_connections
 from attendance.models import ImportBatch
+from desk.queries.imports import open_conflicts
 from desk.queries.ringing import Ring
 from desk.queries.todo import About, Open, Reader
 from escalation.models import NightRun, PlannedLetter
 from letters.models import Letter
 from letters.phrases import count
+from schools.models import School
 
 REFUSED = "Refused in the import"
 NOBODY_REACHED = "Nobody reached"
 MIS_NOT_READ = "The MIS was not read"
+STALE = "The register is old"
+CONTRADICTED = "A file contradicts us"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +39,11 @@ class Trouble:
 
     @property
     def is_import(self) -> bool:
-        return self.kind == REFUSED
+        return self.kind in (REFUSED, STALE)
+
+    @property
+    def is_conflict(self) -> bool:
+        return self.kind == CONTRADICTED
 
     @property
     def is_connection(self) -> bool:
@@ -45,11 +56,13 @@ class Trouble:
 
 def troubles(reader: Reader, opened: Open, rings: Iterable[Ring]) -> list[Trouble]:
     """Nobody reached, nobody to write to, came back, refused in an import, a MIS that was not read, nights put off
-    or failed. Three statements."""
+    or failed. Four statements."""
     return [
         *_not_reached(rings),
         *_nobody(reader),
         *_came_back(reader),
+        *_contradicted(reader),
+        *_old(reader, opened.imports),
         *_refused(reader, opened.imports),
         *_not_read(reader),
         *_nights(reader, opened.runs),
@@ -93,6 +106,26 @@ def _refused(reader: Reader, imports: Collection[ImportBatch]) -> Iterable[Troub
         why = batch.refusals[0]["reason"] if batch.refusals else ""
         text = f"{batch.refused:,} of {count(batch.rows, 'row')}, the first because: {why}"
         yield Trouble(REFUSED, text, school=place.school.name)
+
+
+def _old(reader: Reader, imports: Collection[ImportBatch]) -> Iterable[Trouble]:
+    """Schools whose register is kept in the MIS and whose last file ends before the last school day."""
+    for batch in imports:
+        place = reader.places[batch.school_id]
+        if batch.latest_date is None or place.school.register_source != School.RegisterSource.MIS:
+            continue
+        behind = place.days.first_after(place.on) - place.days.first_after(batch.latest_date)
+        if behind > MAY_BE_ON_ITS_WAY:
+            text = f"The last file ends on {batch.latest_date:%-d %B}: {count(behind, 'school day')} since then."
+            yield Trouble(STALE, text, school=place.school.name)
+
+
+def _contradicted(reader: Reader) -> Iterable[Trouble]:
+    """Marks entered here that a file contradicts, until somebody decides."""
+    open_of = open_conflicts(reader.schools).order_by().values_list("school").annotate(marks=Count("pk"))
+    for school, marks in open_of:
+        text = f"{count(marks, 'mark')} entered here {'waits' if marks == 1 else 'wait'} for a decision."
+        yield Trouble(CONTRADICTED, text, school=reader.places[school].school.name)
 
 
 def _not_read(reader: Reader) -> Iterable[Trouble]:
