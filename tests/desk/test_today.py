@@ -396,4 +396,4 @@ def test_the_number_of_statements_does_not_grow_with_the_school(client: Client, 
     add(190)
     run(cast)
     assert len(shown(client, cast).ring) > 190
-    assert statements(client, cast) == at_ten <= 35
+    assert statements(client, cast) == at_ten <= 39
