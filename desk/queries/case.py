@@ -33,13 +33,14 @@ from desk.queries.pupil import (
     siblings,
     timeline,
 )
+from desk.queries.roll import Staff
 from desk.words import stage_label
 from escalation.models import Case, Period, StageRecord, Task, WatchEntry
 from letters.models import Letter
 from letters.states import WAITING
 from schools.access import Scope
-from schools.models import Enrolment, PupilFlag, PupilParent, Role, School, StaffRole
-from schools.queries import year_label
+from schools.models import Enrolment, Placement, PupilFlag, PupilParent, Role, School, StaffRole
+from schools.queries import placement_on, year_label
 
 HEALTH_RULES = {"sickness-return", "illness-5", "health-15"}
 HEALTH_ADVICE = "Ask the school nurse before you ask for evidence, and plan the return together."
@@ -189,6 +190,18 @@ def _elsewhere(scope: Scope, case: Case, on: dt.date) -> int:
     others = Enrolment.objects.filter(shared & in_force(on), school__group=case.school.group_id).exclude(pupil=case.pupil_id)
     hidden = others.exclude(school=case.school_id).exclude(pk__in=scope.enrolments.values("pk"))
     return hidden.values("pupil").distinct().count()
+
+
+def staff_around(case: Case, on: dt.date) -> list[StaffRole]:
+    """The colleagues who have to do with the pupil, one role a person: not the tutor of another form. Two statements."""
+    placement, staff = placement_on(case.pupil_id, case.school_id, on), Staff([case.school], on)
+    around = {held.user_id for held in staff.roles if _covers(held, placement)}
+    return [held for held in staff.at(case.school_id) if held.user_id in around]
+
+
+def _covers(held: StaffRole, placement: Placement | None) -> bool:
+    in_year = not held.year_groups or (placement is not None and placement.year_group in held.year_groups)
+    return in_year and (not held.forms or (placement is not None and placement.form in held.forms))
 
 
 def _whom_to_ask(school: School, on: dt.date) -> str:

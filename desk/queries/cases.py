@@ -177,6 +177,15 @@ class Board:
         return sorted(with_it, key=lambda case: case.case.with_authority_since or self.on)
 
     @property
+    def reached(self) -> int:
+        """How many have reached the penalty threshold."""
+        return sum(each.window.is_reached for each in self.penalty)
+
+    @property
+    def near(self) -> int:
+        return len(self.penalty) - self.reached
+
+    @property
     def counts(self) -> dict[str, int]:
         return {name: len(getattr(self, name)) for name in LISTS}
 
@@ -314,7 +323,7 @@ def _attended(line: RollLine | None, days: Iterable[dt.date]) -> tuple[int, int]
 
 
 def _penalty(reader: Reader, cases: Iterable[CaseLine]) -> list[PenaltyLine]:
-    """Counters that have reached the threshold or come near it, the nearest first. Seven statements a school at most."""
+    """Counters near the threshold, the nearest first, then those that have reached it. Seven statements a school at most."""
     found: list[PenaltyLine] = []
     for place in reader.places.values():
         here = {case.pupil.pk: case for case in cases if case.school.pk == place.school.pk and case.line}
@@ -325,7 +334,7 @@ def _penalty(reader: Reader, cases: Iterable[CaseLine]) -> list[PenaltyLine]:
             for pupil, window in windows(place.school, births, reader.on).items():
                 if window.missing <= NEAR:
                     found.append(PenaltyLine(here[pupil], window))
-    return sorted(found, key=lambda each: (-each.free, each.about.pupil.last_name))
+    return sorted(found, key=lambda each: (each.window.is_reached, -each.free, each.about.pupil.last_name))
 
 
 def _choices(cases: Iterable[CaseLine], schools: Collection[School]) -> dict[str, list[tuple[str, str]]]:

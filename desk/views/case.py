@@ -18,7 +18,7 @@ from casework.models import SupportOffer
 from casework.support import answer_offer, end_support, offer_support, record_visit
 from desk.case_forms import EndForm, OfferForm, ReasonForm, TaskByHandForm, VisitForm, colleagues, parents, users
 from desk.contact_form import TaskForm
-from desk.queries.case import CasePage, case_in_scope, case_page
+from desk.queries.case import CasePage, case_in_scope, case_page, staff_around
 from desk.queries.ladder import owners, strip
 from desk.queries.pupil import TABS, TimelineEntry, enrolment_for, in_force
 from desk.queries.roll import Staff
@@ -97,11 +97,12 @@ def to_case(of: Case, part: str = "") -> HttpResponse:
 
 
 def form_page(
-    request: StaffRequest, of: Case, form: forms.Form, *, title: str, verb: str, note: str = "", status: int = 200
+    request: StaffRequest, of: Case, form: forms.Form, *, title: str, verb: str, note: str = "", why_not: str = ""
 ) -> HttpResponse:
-    """A form by itself, with what is wrong in it."""
-    context = {"form": form, "case": of, "pupil": of.pupil, "school": of.school, "title": title, "verb": verb, "note": note}
-    return render(request, "desk/case_form.html", context, status=400 if form.errors else status)
+    """A form by itself, with what is wrong in it. ``why_not``: the rule's sentence, where the button is disabled."""
+    context = {"form": form, "case": of, "pupil": of.pupil, "school": of.school, "title": title, "verb": verb}
+    context |= {"note": note, "why_not": why_not}
+    return render(request, "desk/case_form.html", context, status=400 if form.errors else 200)
 
 
 def saved(request: StaffRequest, form: forms.Form, change: Callable[[], object], said: str) -> bool:
@@ -147,7 +148,7 @@ def _links(of: Case) -> list[PupilParent]:
 def task(request: StaffRequest, pk: int) -> HttpResponse:
     """A new task, with an owner and a day."""
     found, title = case_to_work(request, pk), "New task"
-    roles = _staff(found)
+    roles = staff_around(found, today())
     mine = next((str(role.pk) for role in roles if role.user_id == request.user.pk), "")
     form = TaskByHandForm(request.POST or None, offers={"owner": [("", "Choose"), *colleagues(roles)]}, initial={"owner": mine})
     if request.method == "POST" and form.is_valid():
@@ -178,7 +179,7 @@ def close(request: StaffRequest, number: int) -> HttpResponse:
 def visit(request: StaffRequest, pk: int) -> HttpResponse:
     """Records a visit at home."""
     found = case_to_work(request, pk)
-    roles, links = _staff(found), _links(found)
+    roles, links = staff_around(found, today()), _links(found)
     form = VisitForm(
         request.POST or None,
         offers={"visitor": users(roles), "parent": [("", "Nobody"), *parents(links)]},

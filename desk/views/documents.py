@@ -53,7 +53,7 @@ def add(request: StaffRequest, pk: int) -> HttpResponse:
         given |= {"file_name": file.name, "content": file.read()}
         if saved(request, form, lambda: add_document(case=found, **given, **who(request, found)), "Document added."):
             return to_case(found, "documents")
-    return form_page(request, found, form, title="Add a document", verb="Add it", status=200)
+    return form_page(request, found, form, title="Add a document", verb="Add it")
 
 
 @login_required

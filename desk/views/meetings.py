@@ -10,8 +10,8 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from casework.meetings import invite, plan_meeting, record_meeting, uninvite
 from casework.models import Meeting
-from casework.policies import why_not_change, why_not_invite, why_not_record
-from casework.queries.meetings import free_slots
+from casework.policies import why_not_begin, why_not_change, why_not_invite, why_not_record
+from casework.queries.meetings import enrolment_of, free_slots
 from casework.words import day_and_time
 from desk.case_forms import (
     NOBODY,
@@ -25,8 +25,7 @@ from desk.case_forms import (
     users,
     when_of,
 )
-from desk.queries.case import case_in_scope
-from desk.queries.roll import Staff
+from desk.queries.case import case_in_scope, staff_around
 from desk.requests import StaffRequest
 from desk.views.case import attempt, case_to_work, form_page, saved, to_case, who
 from escalation.models import Case, StageRecord
@@ -61,7 +60,7 @@ def _may_be_invited(case: Case) -> list[PupilParent]:
 def plan(request: StaffRequest, pk: int) -> HttpResponse:
     """Plans a meeting; the letters of its stage then name its time and place."""
     found = case_to_work(request, pk)
-    links, roles = _may_be_invited(found), Staff([found.school], today()).at(found.school_id)
+    links, roles = _may_be_invited(found), staff_around(found, today())
     slots = list(free_slots(found.school, first=today()))
     stages = stage_choices(StageRecord.objects.filter(case=found).order_by("proposed_on", "id"))
     form = MeetingForm(
@@ -81,7 +80,10 @@ def plan(request: StaffRequest, pk: int) -> HttpResponse:
             request, form, lambda: _plan(request, found, form, links, people, slots), "Meeting planned. Its letters name it."
         ):
             return to_case(found, "meetings")
-    return form_page(request, found, form, title="Plan a meeting", verb="Plan the meeting", note=_not_invited(found))
+    why_not = why_not_begin(found, enrolment_of(found), today())
+    return form_page(
+        request, found, form, title="Plan a meeting", verb="Plan the meeting", note=_not_invited(found), why_not=why_not
+    )
 
 
 def _plan(
@@ -128,8 +130,10 @@ def move(request: StaffRequest, pk: int) -> HttpResponse:
             if told[0].sentence:
                 messages.info(request, told[0].sentence)
             return to_case(meeting.case, "meetings")
-    note = why_not_change(meeting) or f"It is on {day_and_time(meeting.starts_at)}, {meeting.place}. The old time is kept."
-    return form_page(request, meeting.case, form, title="Move the meeting", verb="Move it", note=note)
+    note = f"It is on {day_and_time(meeting.starts_at)}, {meeting.place}. The old time is kept."
+    return form_page(
+        request, meeting.case, form, title="Move the meeting", verb="Move it", note=note, why_not=why_not_change(meeting)
+    )
 
 
 @login_required
@@ -149,8 +153,10 @@ def cancel(request: StaffRequest, pk: int) -> HttpResponse:
             if told[0].sentence:
                 messages.info(request, told[0].sentence)
             return to_case(meeting.case, "meetings")
-    note = why_not_change(meeting) or f"{meeting.get_kind_display()} of {day_and_time(meeting.starts_at)}, {meeting.place}."
-    return form_page(request, meeting.case, form, title="Call the meeting off", verb="Call it off", note=note)
+    return form_page(
+        request, meeting.case, form, title="Call the meeting off", verb="Call it off", note=_when(meeting),
+        why_not=why_not_change(meeting),
+    )  # fmt: skip
 
 
 @login_required
@@ -169,10 +175,14 @@ def record(request: StaffRequest, pk: int) -> HttpResponse:
             "The meeting is recorded.",
         ):
             return to_case(meeting.case, "meetings")
-    note = (
-        why_not_record(meeting, today()) or f"{meeting.get_kind_display()} of {day_and_time(meeting.starts_at)}, {meeting.place}."
-    )
-    return form_page(request, meeting.case, form, title="Record the meeting", verb="Save", note=note)
+    return form_page(
+        request, meeting.case, form, title="Record the meeting", verb="Save", note=_when(meeting),
+        why_not=why_not_record(meeting, today()),
+    )  # fmt: skip
+
+
+def _when(meeting: Meeting) -> str:
+    return f"{meeting.get_kind_display()} of {day_and_time(meeting.starts_at)}, {meeting.place}."
 
 
 @login_required

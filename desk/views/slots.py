@@ -32,10 +32,9 @@ ROLES = (Role.OFFICER, Role.ATTENDANCE_LEAD, Role.HEAD_OF_YEAR, Role.HEAD)
 
 
 def _form(request: StaffRequest, school: School) -> BlockForm:
-    staff = Staff([school], today()).at(school.pk)
-    return BlockForm(
-        request.POST if request.method == "POST" else None, offers={"led_by": [NOBODY, *users(staff)]}, initial={"led_by": str(request.user.pk)}
-    )  # fmt: skip
+    given = request.POST if request.method == "POST" else None
+    staff = [NOBODY, *users(Staff([school], today()).at(school.pk))]
+    return BlockForm(given, offers={"led_by": staff}, initial={"led_by": str(request.user.pk)})
 
 
 def _page(request: StaffRequest, school: School, schools: list[School], form: BlockForm) -> HttpResponse:
