@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from django.db.models import Max
 
 from attendance.models import ImportBatch
-from attendance.undoing import NOT_FILES
 from schools.models import ClosedDay, HalfTerm, School
 
 LOOKED_BACK = 400
@@ -44,7 +43,7 @@ class Freshness:
 
 def freshness(schools: Collection[School], on: dt.date) -> list[Freshness]:
     """One for each school, in their order. Three statements, whatever the number of schools."""
-    batches = ImportBatch.objects.filter(school__in=schools, undone_at__isnull=True).exclude(format__in=NOT_FILES)
+    batches = ImportBatch.objects.filter(school__in=schools, undone_at__isnull=True).exclude(format="leave")
     last = {
         school: (at, up_to)
         for school, at, up_to in batches.order_by().values_list("school").annotate(at=Max("at"), up_to=Max("latest_date"))

@@ -13,7 +13,6 @@ from django.db.models import QuerySet
 from attendance.imports import SHAPES, Headings
 from attendance.models import ImportBatch, RegisterConflict
 from attendance.remembering import KINDS, remembered
-from attendance.undoing import NOT_FILES
 from schools.columns import Column, placed
 from schools.models import PeopleBatch, Placement, Pupil, School
 from schools.people_table import COLUMNS, guessed_columns, looks_like_people, missing_columns
@@ -113,7 +112,7 @@ def choices(opened: OpenedFile) -> list[Choice]:
 
 
 def register_batches(schools: Collection[School], count: int) -> list[ImportBatch]:
-    batches = ImportBatch.objects.filter(school__in=schools).exclude(format__in=NOT_FILES)
+    batches = ImportBatch.objects.filter(school__in=schools).exclude(format="leave")
     return list(batches.defer("first_entries").select_related("by", "school", "undone_by")[:count])
 
 
