@@ -134,7 +134,8 @@ def test_a_mark_is_corrected_with_its_history(cast: Cast, signed_in: SignIn, liv
     )  # fmt: skip
     page = signed_in(cast.alice)
     page.goto(f"{live_server.url}/pupils/{cast.theo.enrolment.pupil_id}/")
-    page.get_by_role("link", name="Thu 20 Nov, morning").first.click()
+    page.get_by_text("missed, by date").click()
+    page.get_by_role("link", name="Thu 20 Nov, morning").click()
     page.get_by_label("Code").select_option("I")
     page.get_by_label("Reason for the correction").fill("Mother rang: a cold")
     page.get_by_role("button", name="Correct the mark").click()
