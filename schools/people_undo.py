@@ -118,4 +118,6 @@ def _hanging_on(table: type[models.Model], rows: Sequence[models.Model]) -> list
 
 
 def _python(table: type[models.Model], column: str, value: Any) -> Any:
-    return table._meta.get_field(column).to_python(value)
+    field = table._meta.get_field(column)
+    assert isinstance(field, models.Field)
+    return field.to_python(value)
