@@ -15,6 +15,7 @@ from urllib.parse import urlencode
 
 from attendance.models import ImportBatch
 from desk.queries.chasing import chasing_rules
+from desk.queries.clocks import clock_due
 from desk.queries.done import DoneToday, done_today
 from desk.queries.due import Due, due_items
 from desk.queries.exceptions import Trouble, troubles
@@ -225,7 +226,7 @@ def today(
         ill=[ill for ill in long_illness(reader, lines, rules) if ill.is_due],
         due=[
             item
-            for item in due_items(reader, opened, leave_due(reader))
+            for item in due_items(reader, opened, [*leave_due(reader), *clock_due(reader)])
             if filters.keeps(item.about.line) and filters.keeps_owner(item.owner)
         ],
         waiting=waiting_for_others(reader, opened.drafts),

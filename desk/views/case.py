@@ -19,6 +19,7 @@ from casework.support import answer_offer, end_support, offer_support, record_vi
 from desk.case_forms import EndForm, OfferForm, ReasonForm, TaskByHandForm, VisitForm, colleagues, parents, users
 from desk.contact_form import TaskForm
 from desk.queries.case import CasePage, case_in_scope, case_page, staff_around
+from desk.queries.clocks import statutory_context
 from desk.queries.ladder import owners, strip
 from desk.queries.pupil import TABS, TimelineEntry, enrolment_for, in_force
 from desk.queries.roll import Staff
@@ -52,6 +53,7 @@ def case(request: StaffRequest, pk: int) -> HttpResponse:
         "colleagues": Staff([found.school], today()).at(found.school_id),
         "may_record": not request.scope.refusal("record_contact", found.school),
         "why_not_open": request.scope.refusal("open_documents", found.school),
+        **statutory_context(request.scope, found.pupil, found.school),
         **_timeline(page.timeline, request.GET.get("show", ""), "all" in request.GET),
     }
     return render(request, "desk/case.html", context)

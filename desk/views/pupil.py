@@ -12,11 +12,12 @@ from django.urls import reverse
 from django.utils.cache import add_never_cache_headers
 from django.views.decorators.http import require_GET, require_POST
 
-from desk.charts import best_points, judged_points, trend_svg
 from attendance.earlier import earlier_years
+from desk.charts import best_points, judged_points, trend_svg
 from desk.contact_form import ContactForm, NoteForm, TaskForm
 from desk.queries.apart import apart_of
 from desk.queries.calendar import Calendar
+from desk.queries.clocks import statutory_context
 from desk.queries.ground import ground_lost, load_for
 from desk.queries.ladder import outlook_of, owners, strip, thresholds
 from desk.queries.leave import pupil_leave
@@ -81,6 +82,7 @@ def _context(request: StaffRequest, page: PupilPage, enrolment: Enrolment) -> di
         "may_give_record": not request.scope.refusal("give_record", page.school),
         "earlier": [(year_label(year.year), year) for year in earlier_years(line.pupil)],
         "leave": pupil_leave(line.pupil, page.school, today()),
+        **statutory_context(request.scope, line.pupil, page.school),
         **{f"may_{act}": not request.scope.refusal(act, page.school) for act in ("see_leave", "enter_leave", "agree_part_time")},
         **_ladder_context(page, enrolment, ruleset),
         **_trend_context(line, page.year, ruleset),

@@ -18,7 +18,7 @@ from casework.documents import add_document
 from casework.leave import ask_leave
 from casework.leave_days import Span
 from casework.meetings import Where, plan_meeting
-from casework.models import SafeguardingNote
+from casework.models import Clock, ImprovementNotice, PenaltyGround, PenaltyNotice, PenaltyRequest, SafeguardingNote
 from casework.part_time import Terms, agree_timetable
 from casework.slots import Block, make_slots
 from casework.support import offer_support
@@ -109,6 +109,17 @@ GET = {
     "concern": "200 200 200 200 200 200 200 404 404 404",
     "safeguarding": "403 403 403 403 200 200 403 403 403 403",
     "safeguarding-notes": "403 403 403 403 200 200 403 404 404 404",
+    "penalties": "200 403 403 200 200 200 200 403 403 200",
+    "pupil-penalties": "200 403 403 200 200 200 200 404 404 404",
+    "penalty-request-new": "200 403 403 200 403 200 403 404 404 404",
+    "penalty-ground": "200 403 403 200 200 200 200 404 404 404",
+    "improvement": "200 403 403 200 200 200 200 404 404 404",
+    "improvement-new": "200 403 403 200 403 200 403 404 404 404",
+    "clocks": "200 403 403 200 200 200 200 403 403 200",
+    "clock": "200 403 403 200 200 200 200 404 404 404",
+    "clock-file": "200 403 403 200 200 200 200 404 404 404",
+    "termly-file": "200 403 403 200 200 200 200 403 403 404",
+    "clock-new": "200 403 403 200 200 200 403 404 404 404",
     "leave": "200 403 403 200 200 200 200 403 403 200",
     "leave-request": "200 403 403 200 200 200 200 404 404 404",
     "leave-new": "200 403 403 200 403 200 403 404 404 404",
@@ -181,6 +192,11 @@ POST = {
     "discretion-take": "403 403 422 422 403 422 422 404 404 404",
     "discretion-skip": "403 403 422 422 403 422 422 404 404 404",
     "safeguarding-close": "403 403 403 403 302 302 403 404 404 404",
+    "penalty-request-act": "403 403 403 302 403 302 403 404 404 404",
+    "penalty-notice-enter": "302 403 403 302 403 302 403 404 404 404",
+    "penalty-notice-move": "302 403 403 302 403 302 403 404 404 404",
+    "improvement-act": "302 403 403 302 403 302 403 404 404 404",
+    "clock-act": "302 403 403 302 302 302 403 404 404 404",
     "leave-decide": "403 403 403 403 403 400 403 404 404 404",
     "leave-withdraw": "400 403 403 400 403 400 403 404 404 404",
     "part-time-review": "403 403 403 400 403 400 403 404 404 404",
@@ -261,6 +277,7 @@ def numbers(cast: Cast) -> dict[str, dict[str, object]]:
     timetable = agreed(cast)
     by_name |= {f"part-time{name}": {"pk": timetable} for name in ("", "-review", "-extend", "-end")}
     by_name |= {"leave-new": {"pk": pupil}, "part-time-new": {"pk": pupil}}
+    by_name |= penalties_of(cast, record.case)
     by_name |= worked_on(cast, record.case, task)
     by_name |= files_read_in(cast)
     return by_name | {"task": {"pk": task.pk}, "letter": {"pk": letter.pk}}
@@ -272,6 +289,31 @@ def files_read_in(cast: Cast) -> dict[str, dict[str, object]]:
     marks = ImportBatch.objects.create(file_name="marks.csv", format="long", sha256="0" * 64, **counted)
     people = PeopleBatch.objects.create(file_name="people.csv", format="table", sha256="0" * 64, **counted)
     return {"import-undo": {"pk": marks.pk}, "people-undo": {"pk": people.pk}}
+
+
+def penalties_of(cast: Cast, case: Case) -> dict[str, dict[str, object]]:
+    """A request, a notice, a notice to improve and two clocks."""
+    pupil, lead = case.pupil, cast.staff[Role.ATTENDANCE_LEAD]
+    about = {"pupil": pupil, "school": cast.here}
+    by = {"by": lead, "role": "attendance_lead", "at": NOW}
+    ground = PenaltyGround.objects.create(counted_on=TODAY, window_from=TODAY, threshold=10, checks=[], **about, **by)
+    request = PenaltyRequest.objects.create(ground=ground, parent=cast.parents["Morwenna"], number=1)
+    notice = PenaltyNotice.objects.create(
+        parent=cast.parents["Morwenna"], pupil=pupil, issued_on=TODAY, source="school", issuer="Elsewhere", told_by="Its head",
+        state_on=TODAY, entered_by=lead, entered_at=NOW,
+    )  # fmt: skip
+    chance = ImprovementNotice.objects.create(
+        case=case, starts_on=TODAY, ends_on=dt.date(2025, 12, 12), school_days=15, contents={}, **about, **by
+    )
+    opened = {"opened_on": TODAY, "evidence_from": TODAY, "due_on": TODAY, "role": Role.OFFICER, "because": "Ten days."}
+    clock = Clock.objects.create(kind="attendance", **about, **opened)
+    Clock.objects.create(kind="termly", **about, **opened)
+    by_name = {name: {"pk": pupil.pk} for name in ("pupil-penalties", "penalty-request-new", "penalty-notice-enter")}
+    by_name |= {"improvement-new": {"pk": pupil.pk}, "clock-new": {"pk": pupil.pk}, "penalty-ground": {"pk": ground.pk}}
+    by_name |= {"penalty-request-act": {"pk": request.pk, "act": "send"}, "penalty-notice-move": {"pk": notice.pk}}
+    by_name |= {"improvement": {"pk": chance.pk}, "improvement-act": {"pk": chance.pk, "act": "stop"}}
+    by_name |= {"clock": {"pk": clock.pk}, "clock-act": {"pk": clock.pk, "act": "sent"}}
+    return by_name | {"clock-file": {"pk": clock.pk, "ending": "csv"}, "termly-file": {"urn": "900001", "ending": "pdf"}}
 
 
 def asked(cast: Cast) -> int:

@@ -35,6 +35,7 @@ OWN: dict[str, set[str]] = {
     },
     "casework": {
         *{"leave", "leave_days", "leave_rules", "leave_states", "part_time"},
+        *{"clock_evidence", "clock_kinds", "clocks", "night", "penalty"},
         *{"contents", "documents", "errands", "exports", "meetings", "policies", "retention", "slots", "support", "words"},
     },
     "messaging": {
@@ -46,9 +47,11 @@ OWN: dict[str, set[str]] = {
         *{"catalogue", "markup", "merge", "readability", "sheet", "pdf", "storage"},
         *{"appointments", "certificate", "give_out", "enclosing", "enclosures", "invitation", "leaflet"},
         *{"policies", "resting", "states", "night"},
+        "returns",
     },
     "desk": {
         "leave_forms",
+        *{"clock_forms", "penalty_forms"},
         "register_form",
         *{"charts", "contact_form", "context_processors", "decision_forms", "errors", "mis_form", "navigation", "requests"},
         *{"rule_forms", "wizard_form", "calling_form"},
