@@ -39,12 +39,13 @@ def facts_from_json(kept: dict) -> LetterFacts:
 class LiveLetter:
     """A letter as it stands now. ``token`` changes when the figures or the meeting do: an approval names the one that was looked at.
 
-    ``pause``: why no letter of the case may leave now."""
+    ``pause``: why no letter of the case may leave now. ``barred``: its reader may not be written to any more."""
 
     letter: Letter
     facts: LetterFacts
     merged: MergedLetter
     pause: Pause | None = None
+    barred: bool = False
 
     @property
     def token(self) -> str:
@@ -73,21 +74,19 @@ def _drawn(letters: list[Letter], on: dt.date) -> dict[int, LiveLetter]:
     links = PupilParent.objects.filter(pupil__in=pupils, parent__in=parents).select_related("parent")
     link_of = {(link.pupil_id, link.parent_id): link for link in links}
     waits = paused({letter.case_id for letter in letters}, on)
-    return {
-        letter.pk: _merged(
-            letter,
-            record.facts(
-                letter.planned, link_of[letter.case.pupil_id, letter.parent_id], wording_for(letter.ruleset, letter.wording)
-            ),
-            waits.get(letter.case_id),
-        )
-        for letter in letters
-    }
+    drawn = {}
+    for letter in letters:
+        key = letter.case.pupil_id, letter.parent_id
+        link = link_of.get(key) or PupilParent(pupil_id=letter.case.pupil_id, parent=letter.parent)
+        facts = record.facts(letter.planned, link, wording_for(letter.ruleset, letter.wording))
+        drawn[letter.pk] = _merged(letter, facts, waits.get(letter.case_id), key not in link_of or link.is_barred(on))
+    return drawn
 
 
-def _merged(letter: Letter, facts: LetterFacts, pause: Pause | None = None) -> LiveLetter:
+def _merged(letter: Letter, facts: LetterFacts, pause: Pause | None = None, barred: bool = False) -> LiveLetter:
     wording = wording_for(letter.ruleset, letter.wording)
-    return LiveLetter(letter, facts, merge(wording, facts, fills_of(letter, facts), extra=letter.extra_paragraph), pause)
+    merged = merge(wording, facts, fills_of(letter, facts), extra=letter.extra_paragraph)
+    return LiveLetter(letter, facts, merged, pause, barred)
 
 
 OF_THE_MEETING = ("meeting_date", "meeting_time", "meeting_place", "meeting_with")

@@ -15,7 +15,7 @@ from typing import Any
 
 from django.core.files.base import ContentFile
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import F, Q
 from pypdf import PdfReader, PdfWriter
 
 from casework.queries.discretion import standing_pauses, why_letters_wait
@@ -32,6 +32,7 @@ from schools import audit
 from schools.models import AuditEntry, School, User
 from schools.rules import Refused
 
+TO_BARRED = "An order or a no-contact note stands: this parent is not written to."
 PLAN_TAKEN_BACK = "What this letter was about has been changed or taken back."
 UNDONE: dict[str, Any] = {"approved_by": None, "approved_at": None, "leaves_at": None, "text": "", "sha256": "", "pdf": ""}
 """What an approval froze, taken back."""
@@ -112,10 +113,28 @@ def withdraw_without_ground(*, now: dt.datetime, school: School | None = None) -
     letters = Letter.objects.filter(gone | taken_back, state__in=comes_from(Letter.State.WITHDRAWN))
     if school:
         letters = letters.filter(school=school)
-    return sum(
+    return withdraw_to_barred(now=now, school=school) + sum(
         _move(letter, Letter.State.WITHDRAWN, by=None, role="", now=now, reason=_why_withdrawn(letter))
         for letter in letters.select_related("stage_record")
     )
+
+
+def withdraw_to_barred(*, now: dt.datetime, school: School | None = None) -> int:
+    """Letters that have not left, to a parent whom an order or a no-contact note keeps away by now, are withdrawn; returns how many.
+
+    Where nobody is left to write to, the plan says so, and the pupil is an exception on Today. One statement where there is none."""
+    on, link = now.date(), "parent__pupil_links__"
+    stands = Q(**{f"{link}pupil": F("case__pupil"), f"{link}no_contact_from__lte": on}) & (
+        Q(**{f"{link}no_contact_until__isnull": True}) | Q(**{f"{link}no_contact_until__gte": on})
+    )
+    letters = Letter.objects.filter(stands, state__in=comes_from(Letter.State.WITHDRAWN), batch__isnull=True)
+    found = list(letters.filter(school=school) if school else letters)
+    gone = [letter for letter in found if _move(letter, Letter.State.WITHDRAWN, by=None, role="", now=now, reason=TO_BARRED)]
+    if gone:
+        plans = PlannedLetter.objects.filter(pk__in=[letter.planned_id for letter in gone])
+        others = Letter.objects.exclude(state=Letter.State.WITHDRAWN)
+        plans.exclude(letters__in=others).update(state=PlannedLetter.State.NOBODY)
+    return len(gone)
 
 
 def _why_withdrawn(letter: Letter) -> str:
@@ -170,6 +189,8 @@ def _approve(drawn: LiveLetter, *, by: User, role: str, now: dt.datetime, seen: 
     letter = drawn.letter
     if letter.state not in WAITING:
         return Outcome(letter, False, state_sentence(letter))
+    if drawn.barred:
+        return Outcome(letter, False, TO_BARRED)
     if drawn.pause:
         return Outcome(letter, False, why_letters_wait(drawn.pause))
     if seen is not None and seen != drawn.token:
@@ -319,6 +340,7 @@ WITH_STAGE = ("school__group", "case__school__group", "stage_record__version", "
 
 def release_due(*, now: dt.datetime, on: dt.date, school: School | None = None) -> int:
     """Approved letters for the portal whose ten minutes are over become visible there; returns how many."""
+    withdraw_to_barred(now=now, school=school)
     due = Letter.objects.filter(state=Letter.State.APPROVED, channel=Letter.Channel.PORTAL, leaves_at__lte=now)
     due = due.exclude(case__pauses__in=standing_pauses(on))
     if school:
@@ -331,6 +353,7 @@ def release_due(*, now: dt.datetime, on: dt.date, school: School | None = None) 
 @transaction.atomic
 def make_print_batch(*, school: School, by: User, role: str, now: dt.datetime) -> PrintBatch:
     """Every approved letter for the post whose ten minutes are over, as one PDF in posting order with its manifest."""
+    withdraw_to_barred(now=now, school=school)
     due = (
         Letter.objects.filter(
             school=school, state=Letter.State.APPROVED, channel=Letter.Channel.PRINT, leaves_at__lte=now, batch__isnull=True

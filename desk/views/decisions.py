@@ -36,7 +36,7 @@ from letters.fields import MERGE_FIELDS
 from letters.models import Letter
 from letters.policies import why_not_approve, why_not_decide
 from letters.queries import OF_THE_MEETING, LiveLetter
-from letters.services import approve_letters, decline_letter, edit_letter, hold_letter, undo_approval
+from letters.services import TO_BARRED, approve_letters, decline_letter, edit_letter, hold_letter, undo_approval
 from letters.sheet import letter_html_fragment
 from letters.states import WAITING
 from schools.clock import now, today
@@ -124,6 +124,8 @@ def sheet(drawn: LiveLetter) -> str:
 
 def why_not(request: StaffRequest, drawn: LiveLetter) -> str:
     """The sentence on the disabled button; empty where the viewer may approve the letter now."""
+    if drawn.barred:
+        return TO_BARRED
     return why_not_approve(drawn.letter, scope=request.scope, merged_missing=drawn.merged.missing_fills, pause=drawn.pause)
 
 

@@ -14,7 +14,7 @@ from escalation.models import PlannedLetter, StageRecord
 from letters.appointments import cancel_and_tell, give_slots, move_and_tell, propose_slots
 from letters.models import Letter
 from letters.queries import LiveLetter, live, with_everything
-from letters.services import approve_letters, edit_letter, make_print_batch, mark_posted
+from letters.services import TO_BARRED, approve_letters, draft_planned, edit_letter, make_print_batch, mark_posted
 from schools.models import PupilParent, Role
 from tests import factories as make
 from tests.casework.cases import AT, a_night, drafts, planned, staged
@@ -71,6 +71,27 @@ def test_who_looked_at_the_old_time_must_look_again(cast: Cast, record: StageRec
     move_and_tell(meeting=meeting, where=LATER, seen=0, **who(cast))
     (outcome,) = approve_letters(letters=[letter], seen=seen, render=False, **who(cast))
     assert not outcome.ok and "the letter was redrawn" in outcome.sentence
+
+
+def test_a_parent_who_is_barred_meanwhile_gets_no_letter_whatever_its_state(cast: Cast, record: StageRecord) -> None:
+    planned(cast, record)
+    mothers, fathers = sorted(drafts(record.case), key=lambda letter: letter.parent != cast.parents["Morwenna"])
+    PupilParent.objects.filter(parent=cast.parents["Piers"]).update(no_contact_from=TODAY)
+    first, second = approve_letters(letters=[mothers, fathers], render=False, **who(cast))
+    assert first.ok and second.sentence == "An order or a no-contact note stands: this parent is not written to."
+    PupilParent.objects.filter(parent=cast.parents["Morwenna"]).update(no_contact_from=TODAY)
+    with pytest.raises(ValueError, match="No approved letter waits for the post"):
+        make_print_batch(school=cast.here, by=cast.alice, role="officer", now=NOW + dt.timedelta(minutes=11))
+    draft_planned(now=NOW, on=TODAY, school=cast.here)
+    letters = Letter.objects.order_by("pk")
+    assert [(letter.state, letter.reason) for letter in letters] == [("withdrawn", TO_BARRED)] * 2
+    assert PlannedLetter.objects.get().state == "nobody"
+
+
+def test_a_parent_who_was_taken_off_the_pupil_gets_no_letter_and_no_error(cast: Cast, record: StageRecord) -> None:
+    PupilParent.objects.filter(parent=cast.parents["Piers"], pupil=record.case.pupil).delete()
+    gone = [each for each in drawn(drafts(record.case)) if each.letter.parent == cast.parents["Piers"]]
+    assert [each.barred for each in gone] == [True]
 
 
 def test_a_parent_who_is_not_asked_to_it_gets_no_time(cast: Cast, record: StageRecord) -> None:
