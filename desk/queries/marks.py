@@ -150,7 +150,7 @@ def _batches(row: RegisterRow, date: dt.date) -> Iterable[ImportBatch]:
     return found.defer("refusals").order_by("at", "pk").iterator(chunk_size=20)
 
 
-def _entered(packed: bytes, row: RegisterRow, place: int) -> str:
+def _entered(packed: bytes | memoryview, row: RegisterRow, place: int) -> str:
     """The code that these first entries gave the session, or an empty string."""
     entries = history.unpack(bytes(packed))
     found = entries.characters[(entries.row_ids == row.pk) & (entries.slots == place)]
