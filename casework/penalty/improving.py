@@ -12,7 +12,7 @@ from django.db import IntegrityError, transaction
 
 from attendance.grid import academic_year_of
 from casework.models import ImprovementNotice
-from casework.penalty.improvement import Result, last_day, length_in_school_days, missing_of_seven, tested
+from casework.penalty.improvement import SCHOOL_DAYS_A_WEEK, Result, last_day, length_in_school_days, missing_of_seven, tested
 from casework.penalty.reading import local_code, marks_of, pupil_window
 from escalation.models import Case, Event, PlannedLetter
 from escalation.queries import adopted
@@ -195,8 +195,8 @@ def stop_improvement(
     if not reason.strip():
         raise Refused("Name the ground on which you act before the end: the notice says which there are.")
     times = local_code(notice.school).notice_to_improve
-    earliest = _may_act_from(notice, times.may_act_after * 5 if times.unit == "weeks" else times.may_act_after)
-    if on < earliest:
+    wait = times.may_act_after * SCHOOL_DAYS_A_WEEK if times.unit == "weeks" else times.may_act_after
+    if wait and on < (earliest := _may_act_from(notice, wait)):
         raise Refused(f"The local code lets the school act from {_day(earliest)} on.")
     _move(notice, ImprovementNotice.State.STOPPED, {"reason": reason.strip(), "decided_by": by, "decided_on": on})
     _said(
@@ -214,7 +214,7 @@ def stop_improvement(
 def _may_act_from(notice: ImprovementNotice, school_days_first: int) -> dt.date:
     days = _calendar(notice.school, notice.starts_on)
     number = days.first_on_or_after(notice.starts_on) + school_days_first
-    return days.dates[min(number, len(days) - 1)] if school_days_first else notice.starts_on
+    return days.dates[min(number, len(days) - 1)]
 
 
 @transaction.atomic

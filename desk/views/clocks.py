@@ -188,7 +188,7 @@ def new_clock(request: StaffRequest, pk: int) -> HttpResponse:
     enrolment = enrolment_for(request.scope, pk, urn, today())
     school = enrolment.school
     request.scope.authorise("record_clock", school)
-    form = forms.OpenForm(request.POST or None)
+    form = forms.OpenForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         who = _who(request, school)
         try:

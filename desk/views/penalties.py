@@ -120,7 +120,7 @@ def new_request(request: StaffRequest, pk: int) -> HttpResponse:
     pupil, school, on = enrolment.pupil, enrolment.school, today()
     page = queries.family_page(enrolment, on)
     thirds = {one.parent.pk for one in page.ledgers if one.standing.is_third}
-    form = forms.RequestForm(request.POST or None, liabilities=page.kin.liabilities, thirds=thirds)
+    form = forms.RequestForm(request.POST if request.method == "POST" else None, liabilities=page.kin.liabilities, thirds=thirds)
     if request.method == "POST" and form.is_valid():
         try:
             ground = services.prepare_ground(
@@ -284,7 +284,7 @@ def new_improvement(request: StaffRequest, pk: int) -> HttpResponse:
         "school_days_long": usual_length(code.notice_to_improve),
         "allowed": code.allowed_unauthorised,
     }
-    form = forms.ImprovementForm(request.POST or None, initial=initial)
+    form = forms.ImprovementForm(request.POST if request.method == "POST" else None, initial=initial)
     if request.method == "POST" and form.is_valid():
         try:
             notice = begin_improvement(pupil=pupil, school=school, **form.cleaned_data, **_who(request, school))
