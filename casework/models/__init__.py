@@ -19,6 +19,14 @@ from casework.models.penalties import PenaltyGround as PenaltyGround
 from casework.models.penalties import PenaltyMark as PenaltyMark
 from casework.models.penalties import PenaltyNotice as PenaltyNotice
 from casework.models.penalties import PenaltyRequest as PenaltyRequest
+from casework.models.plans import Plan as Plan
+from casework.models.plans import PlanAction as PlanAction
+from casework.models.plans import PlanReview as PlanReview
+from casework.models.plans import PlanSignature as PlanSignature
+from casework.models.plans import Side as Side
+from casework.models.plans import StandingApproval as StandingApproval
+from casework.models.referrals import Referral as Referral
+from casework.models.referrals import ReferralEvent as ReferralEvent
 from casework.models.safeguarding import SafeguardingNote as SafeguardingNote
 from casework.models.support import HomeVisit as HomeVisit
 from casework.models.support import SupportOffer as SupportOffer
