@@ -70,6 +70,7 @@ INSTALLED_APPS = [
     "escalation",
     "casework",
     "letters",
+    "evidence",
     "desk",
     "demo",
 ]
