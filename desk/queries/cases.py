@@ -16,6 +16,7 @@ from attendance.codes import BY_CHARACTER, Meaning
 from attendance.grid import SESSIONS, academic_year_of, slot
 from attendance.models import Figures
 from casework.penalty.counter import Window
+from casework.penalty.parameters import code_of, framework
 from casework.penalty.reading import windows
 from casework.queries.cases import last_events, overdue_by_school, periods_ending
 from casework.queries.discretion import paused
@@ -242,7 +243,9 @@ def _lines(scope: Scope, reader: Reader) -> list[CaseLine]:
     cases = [case for case in found.select_related("pupil") if (case.pupil_id, case.school_id) in visible]
     ids = [case.pk for case in cases]
     stages: dict[int, list[StageRecord]] = defaultdict(list)
-    for record in StageRecord.objects.filter(case__in=ids, state__in=STANDING).defer("because").order_by("proposed_on", "id"):
+    for record in (
+        StageRecord.objects.filter(case__in=ids, state__in=STANDING).defer("because", "sentences").order_by("proposed_on", "id")
+    ):
         stages[record.case_id].append(record)
     tasks: dict[int, list[Task]] = defaultdict(list)
     for task in Task.objects.filter(case__in=ids, state=Task.State.OPEN).select_related("owner").order_by("due_on", "id"):
@@ -328,13 +331,21 @@ def _penalty(reader: Reader, cases: Iterable[CaseLine]) -> list[PenaltyLine]:
     for place in reader.places.values():
         here = {case.pupil.pk: case for case in cases if case.school.pk == place.school.pk and case.line}
         missed = Figures.objects.filter(row__in=[case.line.row for case in here.values() if case.line and case.line.row])
-        near = set(missed.filter(unauthorised__gte=NEAR).values_list("row", flat=True))
+        near = set(missed.filter(unauthorised__gte=_least(place)).values_list("row", flat=True))
         births = {pk: case.pupil.date_of_birth for pk, case in here.items() if case.line and case.line.row in near}
         if births:
             for pupil, window in windows(place.school, births, reader.on).items():
                 if window.missing <= NEAR:
                     found.append(PenaltyLine(here[pupil], window))
     return sorted(found, key=lambda each: (each.window.is_reached, -each.free, each.about.pupil.last_name))
+
+
+def _least(place: Place) -> int:
+    """Unauthorised sessions of the year below which nobody can be near: 1 while the counter's weeks still reach into last year."""
+    threshold = framework().on(place.on).threshold
+    weeks = len(set(place.days.week[: place.days.first_after(place.on)]))
+    reaches_back = threshold is None or weeks < threshold.school_weeks
+    return 1 if reaches_back else max(1, code_of(place.school.local_authority).threshold - NEAR)
 
 
 def _choices(cases: Iterable[CaseLine], schools: Collection[School]) -> dict[str, list[tuple[str, str]]]:

@@ -54,7 +54,7 @@ OWN: dict[str, set[str]] = {
         *{"clock_forms", "penalty_forms"},
         "register_form",
         *{"charts", "contact_form", "context_processors", "decision_forms", "errors", "mis_form", "navigation", "requests"},
-        *{"rule_forms", "wizard_form", "calling_form"},
+        *{"rule_forms", "case_forms", "wizard_form", "calling_form"},
         *{"trial_chart", "trial_form", "words"},
         "text_form",
         "discretion_forms",
