@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
 from casework.documents import add_document
-from casework.models import Meeting, MeetingSlot
+from casework.models import Document, Meeting, MeetingSlot
 from casework.support import offer_support
 from escalation.adoption import adopt
 from escalation.models import StageRecord, Task
@@ -118,3 +118,9 @@ def test_every_page_is_accessible_and_has_no_sideways_scroll(
         task = Task.objects.get(kind="meeting").pk
         page.goto(f"{live_server.url}/{address.format(case=record.case_id, meeting=meeting.pk, task=task)}")
         assert_accessible(page)
+    Document.objects.update(retain_until=TODAY - dt.timedelta(days=1))
+    page = signed_in(cast.staff[Role.ADMINISTRATOR])
+    page.set_viewport_size({"width": width, "height": 900})
+    page.goto(f"{live_server.url}/documents/")
+    expect(page.get_by_role("button", name="Delete number")).to_be_visible()
+    assert_accessible(page)
