@@ -7,6 +7,8 @@ never undo a decision.
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
@@ -14,8 +16,14 @@ from django.db.models import F, Q
 from schools.models import Enrolment, Parent, Pupil, Role, School
 
 
+class FrozenVersion(Exception):
+    """Something tried to change a ruleset version that stands: old decisions name it, and keep the numbers they were made by."""
+
+
 class RulesetVersion(models.Model):
-    """The text of a ruleset as it was in force; never changed once used."""
+    """The text of a ruleset as it was in force; never changed once kept. The database refuses what does not come through ``save``."""
+
+    FROZEN = ("key", "name", "text", "sha256")
 
     key = models.SlugField()
     name = models.CharField(max_length=120)
@@ -25,6 +33,16 @@ class RulesetVersion(models.Model):
 
     def __str__(self) -> str:
         return f"{self.key} {self.sha256[:8]}"
+
+    def save(self, *args: Any, **named: Any) -> None:
+        """Raises FrozenVersion where the row stands already with other words."""
+        kept = RulesetVersion.objects.filter(pk=self.pk).values(*self.FROZEN).first() if self.pk else None
+        changed = [name for name in self.FROZEN if kept and kept[name] != getattr(self, name)]
+        if changed:
+            raise FrozenVersion(
+                f"Ruleset version {self.pk} is kept as it was in force: its {changed[0]} cannot be changed. Add a new one."
+            )
+        super().save(*args, **named)
 
 
 class Adoption(models.Model):
