@@ -20,15 +20,20 @@ from schools.staff import StaffDirectory
 
 def certificate_pdf(enrolment: Enrolment, *, copy: Copy, on: dt.date) -> bytes:
     """The record of the academic year of ``on``, up to and with that day, as PDF/UA-1. Refused where the year has no marks yet."""
+    html = certificate_html(enrolment, copy=copy, on=on)
+    title = f"{TITLE}: evidence copy" if copy == "evidence" else TITLE
+    return render_certificate_pdf(html, title=title, running=joined_about(_child(enrolment, on)), author=enrolment.school.name)
+
+
+def certificate_html(enrolment: Enrolment, *, copy: Copy, on: dt.date) -> str:
+    """The record of the academic year of ``on`` as an enclosure's HTML. Refused where the year has no marks yet."""
     year = academic_year_of(on)
     marks = _marks(enrolment, year, on)
     if not marks:
         raise Refused(f"There are no marks of {year_label(year)} yet: there is nothing to put on a record.")
     first = min(mark.on for mark in marks)
     child, school = _child(enrolment, on), _school(enrolment.school, on)
-    html = render_certificate_html(child, school, marks, figures_of(marks, start=first, end=on), as_of=on, copy=copy)
-    title = f"{TITLE}: evidence copy" if copy == "evidence" else TITLE
-    return render_certificate_pdf(html, title=title, running=joined_about(child), author=school.name)
+    return render_certificate_html(child, school, marks, figures_of(marks, start=first, end=on), as_of=on, copy=copy)
 
 
 def _marks(enrolment: Enrolment, year: int, on: dt.date) -> list[Mark]:

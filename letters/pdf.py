@@ -7,14 +7,17 @@ stops the letter. Nothing is fetched: the only addresses that resolve are those 
 
 from __future__ import annotations
 
+import datetime as dt
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache, partial
+from typing import Literal
 
 import pydyf
 from django.template import Context
 from django.utils.safestring import mark_safe
-from weasyprint import CSS, DEFAULT_OPTIONS, HTML
+from weasyprint import CSS, DEFAULT_OPTIONS, HTML, Attachment
 from weasyprint.document import Document
 from weasyprint.text.fonts import FontConfiguration
 from weasyprint.urls import FatalURLFetchingError, URLFetcher, URLFetcherResponse
@@ -126,14 +129,45 @@ def document_html(title: str, letter: str, *, running: str, author: str, enclosu
     )
 
 
-def html_to_pdf(document: str, *, files: Mapping[str, bytes] | None = None) -> bytes:
-    """``document`` as a PDF that is PDF/UA-1 and PDF/A-2a; ``files`` are all that it may refer to."""
-    laid_out = _laid_out(document, files)
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """A file that goes inside a PDF as it is. ``is_plain``: written without compression, so that its bytes stand in the file."""
+
+    name: str
+    content: bytes
+    description: str
+    made_at: dt.datetime
+    relationship: Literal["Source", "Data", "Supplement"] = "Supplement"
+    is_plain: bool = False
+
+
+def html_to_pdf(
+    document: str, *, files: Mapping[str, bytes] | None = None, embedded: Sequence[Embedded] = (), styles: str = ""
+) -> bytes:
+    """``document`` as a PDF that is PDF/UA-1 and PDF/A-2a; ``files`` are all that it may refer to.
+
+    With files embedded it is PDF/A-3a, which allows them; ``styles`` is CSS after the letter's own.
+    """
+    laid_out = _laid_out(document, files, styles)
+    options = _options(styles) | ({"pdf_variant": "pdf/a-3a"} if embedded else {})
     for nudge in range(_TRIES):
-        pdf: bytes = laid_out.write_pdf(finisher=partial(_finish, nudge=nudge), **_options())
+        attachments = [_attachment(each) for each in sorted(embedded, key=lambda each: each.name)]
+        finisher = partial(_finish, nudge=nudge, plain=[each.content for each in embedded if each.is_plain])
+        pdf: bytes = laid_out.write_pdf(finisher=finisher, **(options | {"attachments": attachments}))
         if _AMBIGUOUS_END not in pdf:
             break
     return pdf
+
+
+def _attachment(each: Embedded) -> Attachment:
+    return Attachment(
+        string=each.content,
+        name=each.name,
+        description=each.description,
+        created=each.made_at,
+        modified=each.made_at,
+        relationship=each.relationship,
+    )
 
 
 def pages_of(document: str) -> int:
@@ -141,22 +175,32 @@ def pages_of(document: str) -> int:
     return len(_laid_out(document, None).pages)
 
 
-def _options() -> dict[str, object]:
-    return DEFAULT_OPTIONS | {"stylesheets": [_stylesheet()], "pdf_variant": "pdf/a-2a"}
+def _options(styles: str = "") -> dict[str, object]:
+    more = [CSS(string=styles, base_url=_BASE_URL, url_fetcher=MemoryFetcher(), font_config=_fonts())] if styles else []
+    return DEFAULT_OPTIONS | {"stylesheets": [_stylesheet(), *more], "pdf_variant": "pdf/a-2a"}
 
 
-def _laid_out(document: str, files: Mapping[str, bytes] | None) -> Document:
+def _laid_out(document: str, files: Mapping[str, bytes] | None, styles: str = "") -> Document:
     page = HTML(string=document, base_url=_BASE_URL, url_fetcher=MemoryFetcher(files))
-    return page.render(font_config=_fonts(), **_options())
+    return page.render(font_config=_fonts(), **_options(styles))
 
 
-def _finish(document: Document, pdf: pydyf.PDF, *, nudge: int) -> None:
+def _finish(document: Document, pdf: pydyf.PDF, *, nudge: int, plain: Sequence[bytes] = ()) -> None:
     _refuse_missing_glyphs(document)
     _set_table_scopes(pdf)
     _map_every_glyph(pdf)
     _declare_pdfua(pdf)
+    _leave_plain(pdf, plain)
     if nudge:
         _nudge(pdf, nudge)
+
+
+def _leave_plain(pdf: pydyf.PDF, plain: Sequence[bytes]) -> None:
+    """Embedded files that stand in the file as they are; without a checksum, since a seal is written into them afterwards."""
+    for item in pdf.objects:
+        if isinstance(item, pydyf.Stream) and item.extra.get("Type") == "/EmbeddedFile" and item.stream[0] in plain:
+            item.compress = False
+            del item.extra["Params"]["CheckSum"]
 
 
 def _nudge(pdf: pydyf.PDF, times: int) -> None:
