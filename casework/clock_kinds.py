@@ -1,6 +1,6 @@
 """The kinds of statutory clocks as dated, cited data (``data/clocks.yaml``): what opens each, when it is due, who has it, what is asked.
 
-No Django: read once, strictly; what does not fit is a ``ParameterError`` that names file and field.
+Read once, strictly; what does not fit is a ``ParameterError`` that names file and field.
 """
 
 from __future__ import annotations
