@@ -403,5 +403,5 @@ def test_who_may_do_what(client: Client, cast: Cast) -> None:
 
 def test_what_changes_something_is_never_a_get(client: Client, cast: Cast) -> None:
     given = numbers(cast)
-    for name in POST:
+    for name in set(POST) - set(GET):
         assert answers(client, cast, name, given.get(name, {}), "get") == " ".join(["405"] * 10), name

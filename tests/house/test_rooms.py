@@ -36,6 +36,8 @@ OWN: dict[str, set[str]] = {
     "casework": {
         *{"leave", "leave_days", "leave_rules", "leave_states", "part_time"},
         *{"clock_evidence", "clock_kinds", "clocks", "night", "penalty"},
+        *{"referral_forms", "referrals"},
+        *{"discretion", "safeguarding"},
         *{"contents", "documents", "errands", "exports", "meetings", "policies", "retention", "slots", "support", "words"},
     },
     "messaging": {
@@ -48,7 +50,9 @@ OWN: dict[str, set[str]] = {
         *{"appointments", "certificate", "give_out", "enclosing", "enclosures", "invitation", "leaflet"},
         *{"policies", "resting", "states", "night"},
         "returns",
+        "referral_form",
     },
+    "evidence": set(),
     "desk": {
         "leave_forms",
         *{"clock_forms", "penalty_forms"},
