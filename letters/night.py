@@ -11,6 +11,7 @@ from django.db.models import F
 from casework.night import after_the_night
 from escalation.models import NightRun
 from escalation.night import NightReport, run_night
+from letters.series import approve_standing, plan_weekly
 from letters.services import draft_planned, release_due
 from schools.models import School
 
@@ -27,7 +28,10 @@ def whole_night(*, school: School, on: dt.date, now: dt.datetime, today: dt.date
     if not report.skipped:
         _casework(report, school, on, now)
     try:
+        if not report.skipped:
+            plan_weekly(school=school, on=on, now=now)
         report.drafted = draft_planned(now=now, on=today, school=school)
+        approve_standing(school=school, on=today, now=now)
         release_due(now=now, on=today, school=school)
     except ValueError as fault:
         report.errors.append(f"Letters were not drafted: {fault}")
