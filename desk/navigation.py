@@ -31,16 +31,7 @@ Page = tuple[str, str, str]
 """Title, address and the act that opens it; without an act it is for everyone who may see a pupil."""
 
 SECTIONS: tuple[tuple[str, tuple[Page, ...]], ...] = (
-    (
-        "Today",
-        (
-            ("Today", "desk:today", "see_today"),
-            ("First-day calling", "desk:calling", "see_today"),
-            ("N codes", "desk:n-codes", "see_today"),
-            ("Long illness", "desk:illness", "see_today"),
-            ("Missing registers", "desk:missing-registers", "see_today"),
-        ),
-    ),
+    ("Today", (("Today", "desk:today", "see_today"),)),
     ("Decisions", (("Decisions", "desk:decisions", "see_decisions"),)),
     (
         "Cases",
@@ -91,6 +82,7 @@ BELONGS = {
     ),
     **dict.fromkeys((f"desk:meeting-{page}" for page in ("plan", "move", "record", "cancel")), "desk:cases"),
     "desk:slots-give": "desk:decisions",
+    **dict.fromkeys((f"desk:{page}" for page in ("calling", "n-codes", "illness", "missing-registers")), "desk:today"),
     "desk:form": "desk:forms",
     "desk:letter": "desk:letters",
     **dict.fromkeys(("desk:leave-request", "desk:part-time"), "desk:leave"),
