@@ -27,6 +27,12 @@ def sweep_trials() -> int:
     return len(ids)
 
 
+@shared_task
+def tidy_trials() -> int:
+    """Deletes the trials whose time is over; returns how many. Run again, it finds nothing."""
+    return trials.tidy_trials(now=now())
+
+
 def has_workers() -> bool:
     """Whether workers take the trials; without Redis (the demo) whoever looks at a trial moves it on."""
     return bool(settings.REDIS_URL)

@@ -38,6 +38,8 @@ from schools.rules import Refused
 from schools.schooldays import CalendarError
 
 LEASE = dt.timedelta(minutes=2)
+KEPT_DAYS = 90
+"""After the day on which a trial was over: long enough to talk a change over for a term."""
 STEP = 10
 """School days of the register between two notes of how far it is."""
 Clock = Callable[[], dt.datetime]
@@ -335,3 +337,42 @@ def outcomes_of(trial: Trial) -> list[Outcome]:
 def lines_of(trial: Trial, number: int) -> str:
     """The lines of the trial's ladder ``number``, exactly as the ``backtest`` command prints them."""
     return unpack(trial.result["runs"][number]["lines"])
+
+
+# How long it is kept
+
+
+def kept_until(trial: Trial) -> dt.date | None:
+    """The last day on which a trial that is over is there; None while it is not over, and for good where its draft was published."""
+    published = trial.draft is not None and trial.draft.state == LadderDraft.State.PUBLISHED
+    if trial.finished_at is None or published:
+        return None
+    return timezone.localdate(trial.finished_at) + dt.timedelta(days=KEPT_DAYS)
+
+
+@transaction.atomic
+def tidy_trials(*, now: dt.datetime) -> int:
+    """Deletes the trials that are over and whose last day has passed, except those of published drafts, which stand behind a decision.
+
+    One line of the audit for each school that lost any. Returns how many. May run twice or at once.
+    """
+    over = Trial.objects.filter(state__in=(Trial.State.DONE, Trial.State.FAILED), finished_at__lt=_first_kept(now))
+    old = over.exclude(draft__state=LadderDraft.State.PUBLISHED).select_for_update(of=("self",)).only("school").order_by("pk")
+    found = list(old)
+    Trial.objects.filter(pk__in=[trial.pk for trial in found]).delete()
+    deleted = Counter(trial.school_id for trial in found)
+    schools = School.objects.in_bulk(deleted)
+    entries = [
+        audit.entry(
+            action="old trials deleted", subject=schools[pk], school=schools[pk], detail={"trials": number, "days": KEPT_DAYS}
+        )
+        for pk, number in deleted.items()
+    ]
+    audit.record_all(entries, by=None, role="", at=now)
+    return len(found)
+
+
+def _first_kept(now: dt.datetime) -> dt.datetime:
+    """The beginning of the earliest day whose trials are still kept."""
+    day = timezone.localdate(now) - dt.timedelta(days=KEPT_DAYS)
+    return timezone.make_aware(dt.datetime.combine(day, dt.time()))

@@ -26,7 +26,7 @@ from desk.trial_form import TrialForm
 from escalation.engine.backtest import Act
 from escalation.models import Trial
 from escalation.tasks import has_workers, start_trial
-from escalation.trials import Ladder, ask_for_trial, draft_beside, lines_of, outcomes_of, run_trial, shipped_beside
+from escalation.trials import Ladder, ask_for_trial, draft_beside, kept_until, lines_of, outcomes_of, run_trial, shipped_beside
 from schools.clock import now, today
 from schools.models import Role, School
 from schools.queries import school_days
@@ -105,11 +105,12 @@ def trial(request: StaffRequest, pk: int) -> HttpResponse:
     if "again" in request.GET and _moved_on(found):
         found.refresh_from_db()
     if found.state != Trial.State.DONE:
-        return render(request, "desk/trial_waiting.html", {"trial": found})
+        return render(request, "desk/trial_waiting.html", {"trial": found, "kept_until": kept_until(found)})
     beside = request.GET.get("beside", "")
     number = int(beside) if beside.isdecimal() and len(beside) < 3 else 0
     page = trial_page(request.scope, found, number, request.GET.get("stage", ""), today())
-    return render(request, "desk/trial.html", {"trial": found, "page": page, "act": found.ladders[0]["act"]})
+    context = {"trial": found, "page": page, "act": found.ladders[0]["act"], "kept_until": kept_until(found)}
+    return render(request, "desk/trial.html", context)
 
 
 @login_required

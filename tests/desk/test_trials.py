@@ -15,7 +15,7 @@ from django.urls import reverse
 
 from escalation.adoption import adopt
 from escalation.engine.ruleset import SHIPPED, load_ruleset
-from escalation.models import LadderDraft, Trial
+from escalation.models import Adoption, LadderDraft, Trial
 from escalation.trials import LEASE, lines_of
 from schools.models import Role
 from tests.cast import NOW, TODAY, Cast, assemble
@@ -183,6 +183,17 @@ def test_a_trial_that_failed_says_so(client: Client, cast: Cast) -> None:
     Trial.objects.update(state=Trial.State.FAILED, error="The calendar contradicts itself.")
     assert "The calendar contradicts itself." in page_of(client, trial)
     assert client.get(reverse("desk:trial-table", args=[trial.pk])).status_code == 404
+
+
+def test_a_trial_says_until_when_it_is_kept(client: Client, cast: Cast, draft: LadderDraft) -> None:
+    trial = done(client, cast, what=f"draft-{draft.pk}")
+    Trial.objects.update(finished_at=NOW)
+    assert "kept until 18 February 2026, and for good once its draft is published" in page_of(client, trial)
+    LadderDraft.objects.update(state="published", starts=TODAY, published_as=Adoption.objects.first().version)
+    assert "kept for good: its draft was published" in page_of(client, trial)
+    LadderDraft.objects.update(state="draft", starts=None, published_as=None)
+    Trial.objects.update(state=Trial.State.FAILED)
+    assert "kept until 18 February 2026" in page_of(client, trial)
 
 
 def test_another_schools_trial_is_not_there_and_without_the_role_it_is_refused(client: Client, cast: Cast) -> None:

@@ -19,7 +19,7 @@ from escalation import tasks, trials
 from escalation.adoption import adopt
 from escalation.comparing import Outcome, Proposal, PupilFacts, compare, group_rates, groups_of, shared_stages, writes_home
 from escalation.engine.ruleset import SHIPPED, load_ruleset
-from escalation.models import LadderDraft, Trial
+from escalation.models import Adoption, LadderDraft, Trial
 from escalation.past_register import past_register
 from escalation.trials import Ladder, ask_for_trial, claim, lines_of, outcomes_of, pupils_of, run_trial
 from schools.models import AuditEntry, School
@@ -200,6 +200,38 @@ def test_the_beat_starts_what_nobody_works_on(cast: Cast, settings, monkeypatch)
     waiting, taken = ask(cast), ask(cast, keys=("vale",))
     assert claim(trial_id=taken.pk, clock=lambda: tasks.now() + dt.timedelta(days=1))
     assert tasks.sweep_trials() == 1 and rung == [waiting.pk]
+
+
+def over(cast: Cast, state: str, days: int, **more: object) -> Trial:
+    """A trial that ended ``days`` days ago."""
+    values = {"ladders": [], "starts": STARTS, "ends": ENDS, "asked_at": NOW, **more}
+    ended = None if state in ("waiting", "running") else NOW - dt.timedelta(days=days)
+    return Trial.objects.create(school=cast.here, by=cast.alice, state=state, finished_at=ended, **values)
+
+
+def a_draft(cast: Cast, state: str) -> LadderDraft:
+    version = Adoption.objects.get(school=cast.here).version
+    values = {"published_as": version, "starts": TODAY} if state == "published" else {}
+    return LadderDraft.objects.create(school=cast.here, text="", by=cast.alice, changed_at=NOW, state=state, **values)
+
+
+def test_old_trials_go_and_those_of_published_drafts_stay(cast: Cast) -> None:
+    old = [over(cast, state, 91) for state in ("done", "failed")]
+    old.append(over(cast, "done", 400, draft=a_draft(cast, "discarded")))
+    stay = [over(cast, "done", 90), over(cast, "done", 400, draft=a_draft(cast, "published"))]
+    stay += [over(cast, "waiting", 0), over(cast, "running", 0)]
+    assert [trials.kept_until(each) for each in stay] == [TODAY, None, None, None]
+    assert all(trials.kept_until(each) < TODAY for each in old)
+    assert trials.tidy_trials(now=NOW) == 3
+    assert set(Trial.objects.values_list("pk", flat=True)) == {each.pk for each in stay}
+    line = AuditEntry.objects.get(action="old trials deleted")
+    assert (line.school, line.by, line.detail) == (cast.here, None, {"trials": 3, "days": 90})
+    assert trials.tidy_trials(now=NOW) == 0 and AuditEntry.objects.filter(action="old trials deleted").count() == 1
+
+
+def test_the_beat_tidies(cast: Cast) -> None:
+    over(cast, "done", 5000)
+    assert tasks.tidy_trials() == 1 and not Trial.objects.exists()
 
 
 def test_statements_do_not_grow_with_the_pupils(cast: Cast) -> None:
