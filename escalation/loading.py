@@ -13,6 +13,7 @@ from fractions import Fraction
 from typing import NamedTuple
 
 import numpy as np
+from django.utils import timezone
 
 from attendance.grid import academic_year_of
 from attendance.queries import Enrolled, school_matrix
@@ -38,6 +39,18 @@ class StageFacts(NamedTuple):
     proposed_on: dt.date
     done_on: dt.date | None
     ask_again_on: dt.date | None
+    decided_at: dt.datetime | None
+
+    def stood_on(self, day: dt.date) -> str:
+        """Its state by the end of ``day``: what was decided later had not been decided then."""
+        decided = timezone.localdate(self.decided_at) if self.decided_at else None
+        if self.state in (StageRecord.State.DECLINED, StageRecord.State.PASSED_OVER) and decided and decided > day:
+            return StageRecord.State.PROPOSED
+        return self.state
+
+    def is_known_before(self, day: dt.date) -> bool:
+        """Whether there was such a record before ``day``: proposed by then, or done by then and entered later."""
+        return self.proposed_on < day or (self.done_on is not None and self.done_on < day)
 
 
 class PeriodFacts(NamedTuple):
@@ -81,7 +94,7 @@ class LoadedSchool:
     def state_before(self, day: dt.date | None, *, without: int | None = None) -> CaseState:
         """The cases as the engine sees them; with ``day``, as they stood before it; ``without`` leaves one record (by number) out."""
         state = new_state(len(self.enrolled), self.ruleset, self.national)
-        for record in _latest_of_each(self.stages):
+        for record in _latest_of_each(self.stages, day):
             number = self.by_pupil.get(record.pupil_id)
             if number is not None and record.pk != without and record.stage in state.position:
                 _put_stage(state, number, record, day)
@@ -96,11 +109,11 @@ class LoadedSchool:
         return state
 
 
-def _latest_of_each(records: Iterable[StageFacts]) -> list[StageFacts]:
-    """A stage that was declined and came again counts as it stands now."""
+def _latest_of_each(records: Iterable[StageFacts], day: dt.date | None) -> list[StageFacts]:
+    """A stage that was declined and came again counts as it stands now or, with ``day``, as it stood before it came again."""
     latest: dict[tuple[int, str], StageFacts] = {}
     for record in records:
-        if record.state != StageRecord.State.WITHDRAWN:
+        if record.state != StageRecord.State.WITHDRAWN and (day is None or record.is_known_before(day)):
             latest[record.case_id, record.stage] = record
     return list(latest.values())
 
@@ -110,9 +123,7 @@ def _put_stage(state: CaseState, number: int, record: StageFacts, day: dt.date |
     done_on = record.done_on if record.state in (states.DONE, states.CARRIED_OVER) else None
     if done_on and (day is None or done_on < day):
         state.mark_done(number, record.stage, done_on, carried=record.state == states.CARRIED_OVER)
-    elif day is not None and record.proposed_on >= day:
-        return
-    elif record.state == states.DECLINED:
+    elif (record.state if day is None else record.stood_on(day)) == states.DECLINED:
         state.decline(number, record.stage, record.ask_again_on)
     else:
         state.mark_proposed(number, record.stage)

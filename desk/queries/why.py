@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+from django.utils import timezone
 
 from attendance.codes import CODES, MEANINGS, NO_MARK, Meaning
 from attendance.grid import academic_year_of
@@ -28,7 +29,7 @@ from escalation.engine.ruleset import Ruleset, WatchRule
 from escalation.engine.sentences import coded, figure, long_date, plural, span_of_dates
 from escalation.engine.state import CaseState
 from escalation.engine.words import condition_in_words, rule_in_words, stage_in_words
-from escalation.loading import LoadedSchool, load_school
+from escalation.loading import LoadedSchool, StageFacts, load_school
 from escalation.models import Adoption, RulesetVersion, StageRecord, WatchEntry
 from letters.phrases import percent
 from schools.models import Enrolment
@@ -283,12 +284,17 @@ def _taken(case: _Case, stage: str) -> str:
     if not records:
         return "Passed over before this date"
     latest = records[-1]
-    if latest.state == State.DECLINED:
+    stood = latest.stood_on(case.on)
+    if stood == State.DECLINED:
         again = f"; it may come again after {long_date(latest.ask_again_on)}" if latest.ask_again_on else ""
-        return f"Proposed on {long_date(latest.proposed_on)} and declined{again}"
-    if latest.state == State.PASSED_OVER:
-        return f"Passed over on {long_date(latest.proposed_on)}"
+        return f"Proposed on {long_date(latest.proposed_on)} and declined{_decided(latest)}{again}"
+    if stood == State.PASSED_OVER:
+        return f"Passed over{_decided(latest) or f' on {long_date(latest.proposed_on)}'}"
     return f"Proposed on {long_date(latest.proposed_on)}, not done before this date"
+
+
+def _decided(record: StageFacts) -> str:
+    return f" on {long_date(timezone.localdate(record.decided_at))}" if record.decided_at else ""
 
 
 def _waits(case: _Case, outlook: StageOutlook, column: int, proposed: int) -> Iterator[str]:

@@ -94,6 +94,41 @@ def test_a_done_stage_says_when_and_the_next_what_it_waits_for(client: Client, c
     assert any("waits for the gap" in wait and "Wednesday 26 November" in wait for wait in stage(page, "4").waits)
 
 
+def test_a_stage_declined_later_stands_as_it_stood_on_the_date(client: Client, cast: Cast) -> None:
+    stage_three = StageRecord.objects.filter(case__pupil=cast.theo.enrolment.pupil, stage="3")
+    declined_at = dt.datetime(2025, 11, 18, 23, 30, tzinfo=dt.UTC)
+    again = dt.date(2025, 12, 1)
+    stage_three.update(state="declined", proposed_on=dt.date(2025, 11, 12), decided_at=declined_at, ask_again_on=again)
+    assert stage(shown(client, cast, cast.theo, "2025-11-12"), "3").verdict == "Proposed on this date"
+    assert stage(shown(client, cast, cast.theo, "2025-11-17"), "3").verdict == (
+        "Proposed on Wednesday 12 November, not done before this date"
+    )
+    declined = "Proposed on Wednesday 12 November and declined on Tuesday 18 November; it may come again after Monday 1 December"
+    for date in ("2025-11-18", "2025-11-20"):
+        assert stage(shown(client, cast, cast.theo, date), "3").verdict == declined
+
+
+def test_a_stage_that_came_again_stands_declined_in_between(client: Client, cast: Cast) -> None:
+    record = StageRecord.objects.get(case__pupil=cast.theo.enrolment.pupil, stage="3")
+    first = dt.datetime(2025, 11, 11, 9, tzinfo=dt.UTC)
+    values = {"state": "declined", "proposed_on": dt.date(2025, 11, 10), "decided_at": first, "ask_again_on": None}
+    StageRecord.objects.filter(pk=record.pk).update(**values)
+    record.pk, record.state, record.proposed_on = None, "proposed", dt.date(2025, 11, 19)
+    record.save(force_insert=True)
+    assert stage(shown(client, cast, cast.theo, "2025-11-14"), "3").verdict == (
+        "Proposed on Monday 10 November and declined on Tuesday 11 November"
+    )
+    assert stage(shown(client, cast, cast.theo), "3").verdict == "Proposed on Wednesday 19 November, not done before this date"
+
+
+def test_a_stage_left_out_later_was_still_open_on_the_date(client: Client, cast: Cast) -> None:
+    stage_three = StageRecord.objects.filter(case__pupil=cast.theo.enrolment.pupil, stage="3")
+    decided_at = dt.datetime(2025, 11, 18, 9, tzinfo=dt.UTC)
+    stage_three.update(state="passed_over", proposed_on=dt.date(2025, 11, 12), decided_at=decided_at)
+    assert "not done before" in stage(shown(client, cast, cast.theo, "2025-11-14"), "3").verdict
+    assert stage(shown(client, cast, cast.theo, "2025-11-19"), "3").verdict == "Passed over on Tuesday 18 November"
+
+
 def test_what_is_not_possible_is_listed_apart(client: Client, cast: Cast) -> None:
     page = shown(client, cast, cast.priya)
     apart = [each for each in page.uncounted if each.why.startswith("Not a possible session")]
