@@ -219,6 +219,9 @@ def _rule(name: str, old: WatchRule, new: WatchRule, since: str) -> Iterator[str
         yield f"{name} was judged {_cadences(old.condition)}, {since} {_cadences(new.condition)}."
     if _reopening(old) != _reopening(new):
         yield f"{name} opens again by another rule {since}."
+    if old.compulsory_age_only != new.compulsory_age_only:
+        who = "pupils of compulsory school age only" if new.compulsory_age_only else "every pupil on roll"
+        yield f"{name} is {since} for {who}."
     if old.letter != new.letter:
         yield f"{name}: its letter was {old.letter or 'none'}, {since} {new.letter or 'none'}."
     if (old.name, old.clause, old.what_to_do, old.open) != (new.name, new.clause, new.what_to_do, new.open):

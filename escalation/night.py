@@ -25,6 +25,7 @@ from escalation.engine.evaluate import evaluate
 from escalation.loading import LoadedSchool, load_school
 from escalation.models import NightRun
 from escalation.recording import Recorder
+from schools import ages
 from schools.models import School
 from schools.queries import school_days
 
@@ -113,11 +114,16 @@ def _run(school: School, on: dt.date, now: dt.datetime, report: NightReport) -> 
     if carried or report.withdrawn:
         loaded = load_school(school, on)
     store_figures(school=school, days=loaded.days, enrolled=loaded.enrolled, marks=loaded.register.marks, as_of=on)
-    decisions = evaluate(loaded.register, loaded.ruleset, loaded.national, loaded.state, on)
+    decisions = evaluate(loaded.register, loaded.ruleset, loaded.national, loaded.state, on, of_age=_of_age(loaded, on))
     recorded = Recorder(loaded, on=on, now=now).write(decisions)
     report.evaluated = len(loaded.register.evaluated(loaded.days.index(on) or 0))
     report.proposed, report.watched = recorded.proposed, recorded.watched
     return NightRun.State.DONE
+
+
+def _of_age(loaded: LoadedSchool, on: dt.date) -> np.ndarray:
+    """bool[pupils]: who is of compulsory school age on the day."""
+    return np.array([ages.is_compulsory(pupil.date_of_birth, on) for pupil in loaded.enrolled], dtype=bool)
 
 
 def missing_register(loaded: LoadedSchool, on: dt.date) -> str:

@@ -7,10 +7,12 @@ ends on the last Friday in June of the school year in which the child turns 16.
 from __future__ import annotations
 
 import datetime as dt
+import functools
 
 _PRESCRIBED = ((3, 31), (8, 31), (12, 31))
 
 
+@functools.lru_cache(maxsize=16_384)
 def begins(date_of_birth: dt.date) -> dt.date:
     """The prescribed day from which the child is of compulsory school age."""
     fifth = _birthday(date_of_birth, 5)
@@ -18,6 +20,7 @@ def begins(date_of_birth: dt.date) -> dt.date:
     return next(day for day in days if day >= fifth)
 
 
+@functools.lru_cache(maxsize=16_384)
 def ends(date_of_birth: dt.date) -> dt.date:
     """The last Friday in June of the school year (September to August) in which the child turns 16."""
     sixteenth = _birthday(date_of_birth, 16)

@@ -101,6 +101,7 @@ class Builder:
             what_to_do=spec.what_to_do,
             letter=None,
             open=tuple(spec.open),
+            compulsory_age_only=spec.compulsory_age_only,
         )
 
     def _recovery(self, spec: RecoverySpec) -> WatchRule:

@@ -72,10 +72,12 @@ def evaluate(
     state: CaseState,
     day: dt.date,
     pupils: np.ndarray | None = None,
+    of_age: np.ndarray | None = None,
 ) -> list[Decision]:
     """Every decision of ``day``, after that day's register, by pupil, then kind, then id.
 
-    Pupils are those on roll that day, or ``pupils`` (row numbers). ``state`` holds the cases as they stood before the day; its periods
+    Pupils are those on roll that day, or ``pupils`` (row numbers). ``of_age``, bool[pupils of the register]: who is of compulsory school
+    age on the day; None takes everybody to be, as the back-test does. ``state`` holds the cases as they stood before the day; its periods
     and watch memories are brought up to date (both give the same answer when the day is judged again), stages are left as they were:
     whether a proposed stage counts as proposed, done or declined is the caller's to record.
     """
@@ -85,7 +87,8 @@ def evaluate(
     decisions = [_period_decision(end, ruleset, day) for end in ended]
     decisions += propose(judge, ruleset, rows)
     for rule in watch_rules(ruleset, national):
-        decisions += _watch(judge, rule, "watch", state.watch[f"watch:{rule.id}"], rows)
+        asked = rows if of_age is None or not rule.compulsory_age_only else rows[of_age[rows]]
+        decisions += _watch(judge, rule, "watch", state.watch[f"watch:{rule.id}"], asked)
     for rule in ruleset.recovery:
         if judge.moment.ends_week or not rule.weekly:
             decisions += _watch(judge, rule, "recovery", state.watch[f"recovery:{rule.id}"], rows)

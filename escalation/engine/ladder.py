@@ -53,7 +53,8 @@ class WatchRule:
     """A watch or recovery rule. ``reopen_after``: evaluated days in a row on which it must have failed to hold before it opens again.
 
     ``afresh_each_year``: on the year's own figures; ``new_period_codes``: opens again with each new period of these codes;
-    ``each_period_of``: opens again for each period of these stages that ended with its target met; ``letter``: for recovery rules.
+    ``each_period_of``: opens again for each period of these stages that ended with its target met; ``letter``: for recovery rules;
+    ``compulsory_age_only``: judged only on days on which the pupil is of compulsory school age.
     """
 
     id: str
@@ -69,6 +70,7 @@ class WatchRule:
     what_to_do: str
     letter: str | None
     open: tuple[str, ...]
+    compulsory_age_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)

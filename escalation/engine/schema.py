@@ -181,13 +181,15 @@ class StageSpec(_Model):
 
 class WatchSpec(_Model):
     """``reopens``: after_days (once it has failed to hold on ``reopen_after`` evaluated days in a row), each_year (the same, and afresh
-    each academic year), each_new_period (afresh each year, and on the first day of each new period of ``period_codes``)."""
+    each academic year), each_new_period (afresh each year, and on the first day of each new period of ``period_codes``).
+    ``compulsory_age_only``: a duty of law that ends, and begins, with compulsory school age."""
 
     id: Key
     name: Words
     when: ConditionField
     reopens: Literal["after_days", "each_year", "each_new_period"] = "after_days"
     period_codes: Annotated[list[str], Field(min_length=1)] | None = None
+    compulsory_age_only: bool = False
     who: Role
     clause: Words
     what_to_do: Words
