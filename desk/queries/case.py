@@ -13,10 +13,8 @@ from django.db.models import Q
 from django.http import Http404
 
 from casework.models import Document, Meeting
-from casework.queries.discretion import paused, why_letters_wait
 from casework.queries.documents import documents_of
 from casework.queries.meetings import Loose, enrolment_of, loose_ends, meetings_of
-from casework.queries.safeguarding import SPEAK_FIRST, speak_first
 from casework.queries.support import Tried, support_of
 from casework.retention import retention
 from desk.queries.pupil import (
@@ -84,8 +82,6 @@ class CasePage:
     elsewhere_in_group: int
     ask_about_siblings: str
     people: tuple[PersonLine, ...]
-    letters_wait: str
-    speak_first: str
     timeline: tuple[TimelineEntry, ...] = field(default=())
 
     @property
@@ -139,7 +135,6 @@ def case_page(scope: Scope, case: Case, on: dt.date) -> CasePage:
     contacts = people(pupil, on)
     meetings = meetings_of([case.pk]).get(case.pk, [])
     tasks = list(Task.objects.filter(case=case, state=Task.State.OPEN).select_related("owner", "stage_record"))
-    keys = scope.role_keys_at(school)
     return CasePage(
         case=case,
         line=line,
@@ -158,10 +153,6 @@ def case_page(scope: Scope, case: Case, on: dt.date) -> CasePage:
         elsewhere_in_group=_elsewhere(scope, case, on),
         ask_about_siblings=_whom_to_ask(school, on),
         people=tuple(contacts),
-        letters_wait=why_letters_wait(
-            paused([case.pk], on).get(case.pk), may_read=bool(keys & {Role.SAFEGUARDING_LEAD, Role.HEAD})
-        ),
-        speak_first=SPEAK_FIRST if speak_first([pupil.pk], [school]) else "",
         timeline=tuple(timeline([case.pk], Year((), (), {}, (), on))),
     )
 

@@ -18,6 +18,7 @@ from casework.models import SupportOffer
 from casework.support import answer_offer, end_support, offer_support, record_visit
 from desk.case_forms import EndForm, OfferForm, ReasonForm, TaskByHandForm, VisitForm, colleagues, parents, users
 from desk.contact_form import TaskForm
+from desk.queries.apart import apart_of
 from desk.queries.case import CasePage, case_in_scope, case_page, staff_around
 from desk.queries.clocks import statutory_context
 from desk.queries.ladder import owners, strip
@@ -49,6 +50,7 @@ def case(request: StaffRequest, pk: int) -> HttpResponse:
         "pupil": found.pupil,
         "school": found.school,
         "strip": _strip(page),
+        "apart": apart_of(request.scope, found.pupil, found.school, today()),
         "tasks": [(task, TaskForm(kind=task.kind, auto_id=f"task{task.pk}_%s")) for task in page.tasks],
         "colleagues": Staff([found.school], today()).at(found.school_id),
         "may_record": not request.scope.refusal("record_contact", found.school),
