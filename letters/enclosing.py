@@ -7,6 +7,7 @@ from collections.abc import Callable
 from letters.catalogue import ENCLOSURES, wording_for
 from letters.enclosures import EIGHT_DIFFICULTIES, PlanSheet, render_plan_html
 from letters.merge import merge
+from letters.plan_sheet import plan_sheet, plan_to_enclose
 from letters.queries import LiveLetter, certificate_of
 from letters.sheet import letter_html_fragment
 
@@ -45,7 +46,10 @@ def _leaflet(drawn: LiveLetter, key: str) -> str:
 
 
 def _plan(drawn: LiveLetter, key: str) -> str:
-    """The sheet as it is brought to the meeting: figures and dates filled in, the rest for both sides to write."""
+    """The plan that stands for the letter's stage; otherwise the sheet as it is brought to the meeting: figures and dates filled in, the
+    rest for both sides to write."""
+    if plan := plan_to_enclose(drawn.letter.case, drawn.letter.stage_record_id, key):
+        return render_plan_html(plan_sheet(plan, drawn.facts.letter_date, for_parent=True))
     period = drawn.facts.next_period
     return render_plan_html(
         PlanSheet(

@@ -43,7 +43,9 @@ class Action:
 class PlanSheet:
     """A support plan, attendance contract or action plan as both sides see it.
 
-    ``promises``: lines by who makes them ("school", "parent", "pupil"); ``difficulties``: yes or no by kind, None where it is still open.
+    ``promises``: lines by who makes them ("school", "parent", "pupil"); ``difficulties``: yes or no by kind, None where it is still open,
+    ``said`` what was said about it. ``wanted``: why the plan is made; ``aims``: the target in words where it is no percentage; ``notes``:
+    lines under the dates; ``steps`` and ``first_day``: (day or part, words). ``signed``: (who, name, day) of those who have signed.
     """
 
     title: str
@@ -60,6 +62,13 @@ class PlanSheet:
     difficulties: Mapping[str, bool | None] = field(default_factory=dict)
     signers: tuple[str, ...] = ("Parent or carer", "Pupil", "For the school")
     draft: bool = True
+    said: Mapping[str, str] = field(default_factory=dict)
+    wanted: str = ""
+    aims: str = ""
+    notes: tuple[str, ...] = ()
+    steps: tuple[tuple[str, str], ...] = ()
+    first_day: tuple[tuple[str, str], ...] = ()
+    signed: tuple[tuple[str, str, str], ...] = ()
 
 
 class NoMeeting(ValueError):
@@ -85,10 +94,17 @@ def render_plan_html(plan: PlanSheet) -> str:
                     "school": clean(plan.school),
                     "figures": _figures(plan.figures) if plan.figures else "",
                     "runs": f"From {full_date(plan.start)} to {full_date(plan.end)}" if plan.start and plan.end else "",
-                    "target": percent_of(plan.target) if plan.target is not None else "",
+                    "target": percent_of(plan.target) if plan.target is not None else clean(plan.aims),
+                    "wanted": clean(plan.wanted),
+                    "notes": [clean(note) for note in plan.notes],
+                    "steps": [(clean(first), clean(words)) for first, words in plan.steps],
+                    "first_day": [(clean(part), clean(words)) for part, words in plan.first_day],
+                    "signed": [tuple(clean(words) for words in line) for line in plan.signed],
+                    "has_said": bool(plan.said),
                     "review": weekday_date(plan.review_on) if plan.review_on else "",
                     "difficulties": [
-                        (clean(kind), {True: "Yes", False: "No", None: ""}[answer]) for kind, answer in plan.difficulties.items()
+                        (clean(kind), {True: "Yes", False: "No", None: ""}[answer], clean(plan.said.get(kind, "")))
+                        for kind, answer in plan.difficulties.items()
                     ],
                     "barriers": [clean(barrier) for barrier in plan.barriers],
                     "actions": [

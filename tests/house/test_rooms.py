@@ -38,6 +38,7 @@ OWN: dict[str, set[str]] = {
         *{"clock_evidence", "clock_kinds", "clocks", "night", "penalty"},
         *{"referral_forms", "referrals"},
         *{"discretion", "safeguarding"},
+        *{"monitoring", "plan_kinds", "plans"},
         *{"contents", "documents", "errands", "exports", "meetings", "policies", "retention", "slots", "support", "words"},
     },
     "messaging": {
@@ -45,6 +46,7 @@ OWN: dict[str, set[str]] = {
         *{"providers", "notify", "opening", "sending", "replies"},
     },
     "letters": {
+        *{"plan_sheet", "series"},
         *{"facts", "fields", "phrases", "examples", "record"},
         *{"catalogue", "markup", "merge", "readability", "sheet", "pdf", "storage"},
         *{"appointments", "certificate", "give_out", "enclosing", "enclosures", "invitation", "leaflet"},
@@ -58,6 +60,7 @@ OWN: dict[str, set[str]] = {
         *{"clock_forms", "penalty_forms"},
         "register_form",
         *{"charts", "contact_form", "context_processors", "decision_forms", "errors", "mis_form", "navigation", "requests"},
+        *{"band_forms", "draft_requests", "number_forms"},
         *{"rule_forms", "case_forms", "wizard_form", "calling_form"},
         *{"trial_chart", "trial_form", "words"},
         "text_form",
