@@ -10,7 +10,7 @@ from letters.fields import MERGE_FIELDS
 from letters.models import Letter
 from letters.states import WAITING
 from schools.access import Scope
-from schools.models import Role
+from schools.models import Enrolment, Role
 
 UNDO = dt.timedelta(minutes=10)
 """How long an approval can be undone, before anything has left."""
@@ -44,6 +44,15 @@ def state_sentence(letter: Letter) -> str:
     if letter.approved_by and letter.state not in WAITING:
         return f"Already approved by {letter.approved_by.name} on {letter.approved_at:%-d %B at %-H.%M}."
     return f"This letter was {letter.get_state_display().lower()}."
+
+
+def why_not_after_leaving(letter: Letter, enrolment: Enrolment | None, on: dt.date) -> str:
+    """A stage's letter does not go once the pupil has left: the new school's ladder begins afresh. ``enrolment``: the latest at the
+    letter's school."""
+    if letter.stage_record_id is None or enrolment is None or enrolment.ends is None or enrolment.ends >= on:
+        return ""
+    name, school = letter.case.pupil.called, letter.school.name
+    return f"{name} left {school} on {enrolment.ends.day} {enrolment.ends:%B %Y}: decline this letter, nothing more is sent from here."
 
 
 def why_not_undo(letter: Letter, now: dt.datetime) -> str:

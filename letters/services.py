@@ -19,12 +19,13 @@ from django.db.models import F, Q
 from pypdf import PdfReader, PdfWriter
 
 from casework.queries.discretion import standing_pauses, why_letters_wait
+from casework.queries.meetings import enrolment_of
 from escalation.models import Event, PlannedLetter, StageRecord
 from escalation.services import decline_stage, mark_stage_done
 from letters.enclosing import enclosures_of
 from letters.models import Letter, LetterEvent, PrintBatch
 from letters.pdf import MissingGlyphs, render_letter_pdf
-from letters.policies import UNDO, missing_sentence, state_sentence, why_not_undo
+from letters.policies import UNDO, missing_sentence, state_sentence, why_not_after_leaving, why_not_undo
 from letters.queries import LiveLetter, facts_to_json, live, with_everything
 from letters.record import Draft, Record
 from letters.states import WAITING, comes_from
@@ -180,17 +181,19 @@ def approve_letters(
     """
     drawn = live(with_everything([letter.pk for letter in letters]), on)
     return [
-        _approve(drawn[letter.pk], by=by, role=role, now=now, seen=(seen or {}).get(letter.pk), render=render)
+        _approve(drawn[letter.pk], by=by, role=role, now=now, on=on, seen=(seen or {}).get(letter.pk), render=render)
         for letter in letters
     ]
 
 
-def _approve(drawn: LiveLetter, *, by: User, role: str, now: dt.datetime, seen: str | None, render: bool) -> Outcome:
+def _approve(drawn: LiveLetter, *, by: User, role: str, now: dt.datetime, on: dt.date, seen: str | None, render: bool) -> Outcome:
     letter = drawn.letter
     if letter.state not in WAITING:
         return Outcome(letter, False, state_sentence(letter))
     if drawn.barred:
         return Outcome(letter, False, TO_BARRED)
+    if left := why_not_after_leaving(letter, enrolment_of(letter.case), on):
+        return Outcome(letter, False, left)
     if drawn.pause:
         return Outcome(letter, False, why_letters_wait(drawn.pause))
     if seen is not None and seen != drawn.token:

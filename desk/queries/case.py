@@ -13,6 +13,7 @@ from django.db.models import Q
 from django.http import Http404
 
 from casework.models import Document, Meeting
+from casework.queries.before import tried_before
 from casework.queries.documents import documents_of
 from casework.queries.meetings import Loose, enrolment_of, loose_ends, meetings_of
 from casework.queries.support import Tried, support_of
@@ -83,6 +84,8 @@ class CasePage:
     ask_about_siblings: str
     people: tuple[PersonLine, ...]
     timeline: tuple[TimelineEntry, ...] = field(default=())
+    before: str = ""
+    """What another school of the group tried."""
 
     @property
     def year(self) -> str:
@@ -154,6 +157,7 @@ def case_page(scope: Scope, case: Case, on: dt.date) -> CasePage:
         ask_about_siblings=_whom_to_ask(school, on),
         people=tuple(contacts),
         timeline=tuple(timeline([case.pk], Year((), (), {}, (), on))),
+        before=tried_before(case),
     )
 
 
