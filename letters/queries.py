@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from pydantic import TypeAdapter
@@ -13,12 +13,12 @@ from attendance.codes import BY_CHARACTER, NO_MARK
 from attendance.grid import session_of
 from attendance.models import RegisterRow
 from casework.models import Pause
-from casework.queries.discretion import paused
+from casework.queries.discretion import paused, why_letters_wait
 from letters.catalogue import wording_for
 from letters.certificate import Mark, render_certificate_html
 from letters.facts import LetterFacts
 from letters.merge import MergedLetter, merge
-from letters.models import Letter
+from letters.models import Letter, PrintBatch
 from letters.record import Record
 from letters.states import WAITING
 from schools.models import PupilParent
@@ -126,3 +126,24 @@ def marks_until(row: RegisterRow, last: dt.date) -> list[Mark]:
             if date <= last:
                 marks.append(Mark(date, session, BY_CHARACTER[character].code))
     return marks
+
+
+def not_to_post(batches: Collection[PrintBatch], on: dt.date) -> dict[int, list[tuple[Letter, str]]]:
+    """By batch, the letters to take out of a pile that was printed and not posted yet, each with why. Three statements."""
+    letters = Letter.objects.filter(batch__in=[batch.pk for batch in batches if not batch.posted_on])
+    joined = list(letters.select_related("parent", "case__pupil"))
+    waits = paused({letter.case_id for letter in joined}, on)
+    links = PupilParent.objects.filter(pupil__in={letter.case.pupil_id for letter in joined})
+    barred = {(link.pupil_id, link.parent_id) for link in links if link.is_barred(on)}
+    found: dict[int, list[tuple[Letter, str]]] = defaultdict(list)
+    for letter in joined:
+        why = ""
+        if letter.state != Letter.State.APPROVED:
+            why = f"It was {letter.get_state_display().lower()}. {letter.reason}".strip()
+        elif (letter.case.pupil_id, letter.parent_id) in barred:
+            why = "An order or a no-contact note keeps this parent away."
+        elif letter.case_id in waits:
+            why = why_letters_wait(waits[letter.case_id])
+        if why and letter.batch_id:
+            found[letter.batch_id].append((letter, why))
+    return dict(found)

@@ -128,7 +128,7 @@ def withdraw_to_barred(*, now: dt.datetime, school: School | None = None) -> int
     stands = Q(**{f"{link}pupil": F("case__pupil"), f"{link}no_contact_from__lte": on}) & (
         Q(**{f"{link}no_contact_until__isnull": True}) | Q(**{f"{link}no_contact_until__gte": on})
     )
-    letters = Letter.objects.filter(stands, state__in=comes_from(Letter.State.WITHDRAWN), batch__isnull=True)
+    letters = Letter.objects.filter(stands, state__in=comes_from(Letter.State.WITHDRAWN), batch__posted_on__isnull=True)
     found = list(letters.filter(school=school) if school else letters)
     gone = [letter for letter in found if _move(letter, Letter.State.WITHDRAWN, by=None, role="", now=now, reason=TO_BARRED)]
     if gone:
@@ -408,9 +408,14 @@ def merge_for_printer(letters: Iterable[Letter]) -> tuple[bytes, list[dict[str, 
 
 @transaction.atomic
 def mark_posted(*, batch: PrintBatch, on: dt.date, by: User, role: str, now: dt.datetime) -> int:
-    """A person says that the batch was posted: its letters have left, and their stages are done. Returns how many letters."""
+    """A person says that the batch was posted: its letters have left, and their stages are done. Returns how many letters.
+
+    What the page told them to take out of the pile has not left: a letter to somebody whom an order keeps away by now is withdrawn, one
+    of a case that is paused waits for the next batch."""
     if batch.posted_on:
         raise Refused(f"This batch was already recorded as posted on {batch.posted_on:%-d %B %Y}.")
+    withdraw_to_barred(now=now, school=batch.school)
+    batch.letters.filter(state=Letter.State.APPROVED, case__pauses__in=standing_pauses(on)).update(batch=None)
     letters = list(batch.letters.filter(state=Letter.State.APPROVED).select_related(*WITH_STAGE))
     posted = _leave(letters, Letter.State.POSTED, on=on, by=by, role=role, now=now)
     PrintBatch.objects.filter(pk=batch.pk).update(posted_on=on, posted_by=by)

@@ -8,6 +8,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from letters.models import Letter, PrintBatch
+from letters.queries import not_to_post
 from schools.models import School
 
 RECENT = 12
@@ -22,18 +23,20 @@ class Post:
     ready: list[Letter]
     settling: list[Letter]
     batches: list[PrintBatch]
+    take_out: dict[int, list[tuple[Letter, str]]]
 
     @property
-    def unposted(self) -> list[PrintBatch]:
-        return [batch for batch in self.batches if not batch.posted_on]
+    def unposted(self) -> list[tuple[PrintBatch, list[tuple[Letter, str]]]]:
+        """Each with the letters to take out of its pile, and why."""
+        return [(batch, self.take_out.get(batch.pk, [])) for batch in self.batches if not batch.posted_on]
 
     @property
     def posted(self) -> list[PrintBatch]:
         return [batch for batch in self.batches if batch.posted_on][:RECENT]
 
 
-def post(schools: Collection[School], now: dt.datetime) -> list[Post]:
-    """Two statements."""
+def post(schools: Collection[School], on: dt.date, now: dt.datetime) -> list[Post]:
+    """Five statements."""
     approved = Letter.objects.filter(
         school__in=schools, state=Letter.State.APPROVED, channel=Letter.Channel.PRINT, batch__isnull=True
     ).select_related("parent", "case__pupil", "approved_by")
@@ -44,4 +47,5 @@ def post(schools: Collection[School], now: dt.datetime) -> list[Post]:
     made: dict[int, list[PrintBatch]] = defaultdict(list)
     for batch in PrintBatch.objects.filter(school__in=schools).select_related("made_by", "posted_by"):
         made[batch.school_id].append(batch)
-    return [Post(school, ready[school.pk], settling[school.pk], made[school.pk]) for school in schools]
+    take_out = not_to_post([batch for of_school in made.values() for batch in of_school], on)
+    return [Post(school, ready[school.pk], settling[school.pk], made[school.pk], take_out) for school in schools]

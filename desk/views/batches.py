@@ -26,7 +26,7 @@ PRINTING_ROLES = (Role.OFFICER, Role.ATTENDANCE_LEAD)
 def batches(request: StaffRequest) -> HttpResponse:
     """What waits for the printer, what waits for the post, and what has left."""
     schools = schools_for(request.scope, "print_letters")
-    return render(request, "desk/batches.html", {"posts": post(schools, now()), "several": len(schools) > 1})
+    return render(request, "desk/batches.html", {"posts": post(schools, today(), now()), "several": len(schools) > 1})
 
 
 @login_required
