@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
@@ -31,6 +32,9 @@ LOGO_URL = "memory:logo"
 _BASE_URL = "memory:letter"
 _AMBIGUOUS_END = b"\r\nendstream"
 _TRIES = 8
+_ONE_AT_A_TIME = threading.Lock()
+"""Pango and its fonts are not made for several threads at once: fifty that drew letters together corrupted each other's memory. A web
+process draws one at a time; where many are to be drawn, worker processes share them out."""
 
 _PDFUA = """<rdf:Description xmlns:pdfuaid="http://www.aiim.org/pdfua/ns/id/" rdf:about="" pdfuaid:part="1"/>
 <rdf:Description xmlns:pdfaExtension="http://www.aiim.org/pdfa/ns/extension/" xmlns:pdfaSchema="http://www.aiim.org/pdfa/ns/schema#"
@@ -148,6 +152,11 @@ def html_to_pdf(
 
     With files embedded it is PDF/A-3a, which allows them; ``styles`` is CSS after the letter's own.
     """
+    with _ONE_AT_A_TIME:
+        return _to_pdf(document, files or {}, embedded, styles)
+
+
+def _to_pdf(document: str, files: Mapping[str, bytes], embedded: Sequence[Embedded], styles: str) -> bytes:
     laid_out = _laid_out(document, files, styles)
     options = _options(styles) | ({"pdf_variant": "pdf/a-3a"} if embedded else {})
     for nudge in range(_TRIES):
@@ -172,7 +181,8 @@ def _attachment(each: Embedded) -> Attachment:
 
 def pages_of(document: str) -> int:
     """How many pages ``document`` takes."""
-    return len(_laid_out(document, None).pages)
+    with _ONE_AT_A_TIME:
+        return len(_laid_out(document, None).pages)
 
 
 def _options(styles: str = "") -> dict[str, object]:
