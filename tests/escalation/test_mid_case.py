@@ -160,7 +160,8 @@ class TestMovingInsideTheGroup:
         post(cast, dt.date(2025, 11, 11))
         offer_support(
             case=case_of(cast), kind="mentoring", detail="Not for everybody’s eyes", parent=cast.parents["Morwenna"],
-            answer="declined", offered_on=dt.date(2025, 11, 12), by=cast.alice, role="officer", on=dt.date(2025, 11, 12), now=at(dt.date(2025, 11, 12)),
+            answer="declined", offered_on=dt.date(2025, 11, 12), by=cast.alice, role="officer", on=dt.date(2025, 11, 12),
+            now=at(dt.date(2025, 11, 12)),
         )  # fmt: skip
         self.move(cast)
         self.night_there(cast, dt.date(2025, 11, 26))
