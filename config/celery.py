@@ -38,6 +38,7 @@ app.conf.update(
         "read-registers": {"task": "attendance.tasks.read_registers", "schedule": 900.0},
         "start-waiting-trials": {"task": "escalation.tasks.sweep_trials", "schedule": 180.0},
         "tidy-old-trials": {"task": "escalation.tasks.tidy_trials", "schedule": 21600.0},
+        "make-waiting-packs": {"task": "evidence.tasks.sweep_packs", "schedule": 180.0},
         "send-due-messages": {"task": "messaging.tasks.send_due_messages", "schedule": 60.0},
         "poll-messages": {"task": "messaging.tasks.poll_messages", "schedule": 60.0},
         "read-replies": {"task": "messaging.tasks.read_replies", "schedule": 60.0},

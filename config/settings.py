@@ -211,6 +211,9 @@ WONDE_URL: str = env.str("WONDE_URL", default="https://api.wonde.com/v1.0")
 WONDE_PAUSE = env.float("WONDE_PAUSE", default=1.0)
 """Seconds before a busy service is asked a second time; doubled with each further try."""
 
+EVIDENCE_SEAL_SECRET: str = env.str("EVIDENCE_SEAL_SECRET", default="")
+"""The secret behind the seal of evidence packs; empty: SECRET_KEY. Kept for as long as packs are to be verified."""
+
 CELERY_BROKER_URL = REDIS_URL or "memory://"
 CELERY_TASK_ALWAYS_EAGER = False
 
