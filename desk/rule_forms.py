@@ -7,7 +7,7 @@ back as it stood, so that the file is only touched where the person touched it. 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from escalation.engine.conditions import CASE_CONDITIONS, MEASURES, NUMBERED_WINDOWS, OPERATORS, PLAIN_WINDOWS, STAGE_WINDOWS
@@ -131,15 +131,15 @@ class Offered:
         parameters = data["parameters"] if isinstance(data.get("parameters"), dict) else {}
         values = {name: given.get("value") for name, given in parameters.items() if isinstance(given, dict)}
         return cls(
-            stages=[str(stage.get("id", "")) for stage in _maps(data.get("stages"))],
-            bands=[(str(band.get("id")), str(band.get("name"))) for band in _maps(data.get("bands"))],
+            stages=[str(stage.get("id", "")) for stage in maps_of(data.get("stages"))],
+            bands=[(str(band.get("id")), str(band.get("name"))) for band in maps_of(data.get("bands"))],
             numbers=[(name, f"{value}") for name, value in values.items() if not isinstance(value, bool)],
             yes_or_no=[
                 (name, f"as “{name}” says: {'yes' if value else 'no'}")
                 for name, value in values.items()
                 if isinstance(value, bool)
             ],
-            watch=[str(rule.get("id", "")) for rule in _maps(data.get("watch"))],
+            watch=[str(rule.get("id", "")) for rule in maps_of(data.get("watch"))],
             letters=letter_choices(str(data.get("key", ""))),
         )
 
@@ -152,7 +152,7 @@ def letter_choices(key: str) -> Choices:
     return [(name, f"{name} ({'national ' if of == 'national' else ''}{wording.kind})") for of, name, wording in found]
 
 
-def _maps(value: object) -> list[dict[str, Any]]:
+def maps_of(value: object) -> list[dict[str, Any]]:
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
@@ -162,15 +162,19 @@ def place_of(path: str) -> Place:
 
 
 class PartForm:
-    """The editor of one stage or rule. ``place``: where it stands ("stages", 2); ``faults``: of the whole draft."""
+    """The editor of one part: a stage, a rule, a prompt, a checklist, or the carry-over, which is one alone.
+
+    ``place``: where it stands, ("stages", 2) or ("carry_over",); ``faults``: of the whole draft.
+    """
 
     def __init__(self, data: Mapping[str, Any], place: Place, faults: Iterable[Fault] = ()) -> None:
         self.part = str(place[0])
-        self.number = int(place[1])
-        self.item: dict[str, Any] = data[self.part][self.number]
+        self.number = int(place[1]) if len(place) > 1 else 0
+        self.item: dict[str, Any] = _look(data, place)
         self.offered = Offered.of(data)
-        self.faults = [fault for fault in faults if fault.place[:2] == place]
-        self._told: set[int] = set()
+        self.depth = len(place)
+        self.faults = [fault for fault in faults if fault.place[: self.depth] == place]
+        self.has_condition = self.part not in ("prompts", "checklists")
 
     # What is shown
 
@@ -205,42 +209,67 @@ class PartForm:
         return [
             said(fault)
             for fault in self.faults
-            if not any(_is_below(fault.place[2:], name) for name in shown) and not _is_below(fault.place[2:], "when")
+            if not any(_is_below(self._below(fault), name) for name in shown)
+            and not (self.has_condition and _is_below(self._below(fault), "when"))
         ]
+
+    def _below(self, fault: Fault) -> Place:
+        """The fault's place below the part."""
+        return fault.place[self.depth :]
 
     def _field(self, name: str, label: str, kind: str, choices: Choices = (), hint: str = "") -> Field:
         value = _shown(_look(self.item, place_of(name)), kind, name)
         if kind == "select" and value and value not in [key for key, _ in choices]:
             choices = [*choices, (value, f"{value} (not known)")]
-        faults = tuple(fault.message for fault in self.faults if _is_below(fault.place[2:], name))
+        faults = tuple(fault.message for fault in self.faults if _is_below(self._below(fault), name))
         return Field(name, label, kind, value, choices, hint, faults)
 
     def _above(self) -> Iterator[tuple[Any, ...]]:
+        if self.part != "carry_over":
+            yield "id", "Number or short word", "text", (), "As in the policy: 3, clinic"
+            yield "name", "Name", "text"
+        yield from ABOVE[self.part](self)
+
+    def _of_stage(self) -> Iterator[tuple[Any, ...]]:
         earlier = [(stage, stage) for stage in self.offered.stages[: self.number]]
-        every = [(stage, stage) for stage in self.offered.stages]
-        yield "id", "Number or short word", "text", (), "As in the policy: 3, clinic"
-        yield "name", "Name", "text"
-        if self.part == "stages":
-            yield "short", "Short name", "text", (), "Up to 40 characters"
-            yield "band", "Band", "select", self.offered.bands
-            yield "acts", "Who acts", "select", ROLES
-            yield "approves", "Who agrees before anything leaves", "select", [("", "nobody else"), *ROLES]
-            yield "judged", "Judged", "select", CADENCE
-            yield "needs", "Stages that must be done before", "many", earlier
-            passed = [("", "no"), ("true", "yes"), *self.offered.yes_or_no]
-            yield "may_be_passed_over", "May be passed over", "select", passed
-            yield "waits_for_gap", "Waits for the gap after another stage", "check"
-            yield "begins_period", "Begins a plan or period of (weeks)", "text", (), "A number, the name of one, or empty"
-            yield "period_is", "It is a", "select", PERIODS[1:] if self.item.get("period_is") else [PERIODS[0], *PERIODS[2:]]
-            return
+        yield "short", "Short name", "text", (), "Up to 40 characters"
+        yield "band", "Band", "select", self.offered.bands
+        yield "acts", "Who acts", "select", ROLES
+        yield "approves", "Who agrees before anything leaves", "select", [("", "nobody else"), *ROLES]
+        yield "judged", "Judged", "select", CADENCE
+        yield "needs", "Stages that must be done before", "many", earlier
+        passed = [("", "no"), ("true", "yes"), *self.offered.yes_or_no]
+        yield "may_be_passed_over", "May be passed over", "select", passed
+        yield "waits_for_gap", "Waits for the gap after another stage", "check"
+        yield "begins_period", "Begins a plan or period of (weeks)", "text", (), "A number, the name of one, or empty"
+        yield "period_is", "It is a", "select", PERIODS[1:] if self.item.get("period_is") else [PERIODS[0], *PERIODS[2:]]
+
+    def _of_watch(self) -> Iterator[tuple[Any, ...]]:
         yield "who", "Who sees to it", "select", ROLES
         yield "reopens", "Can open again", "select", self._reopens()
-        if self.part == "watch":
-            yield "period_codes", "Codes of such a period", "text", (), "I, for instance; only for “each new period”"
-        else:
-            yield "stages", "Stages whose periods are meant", "many", every
-            yield "letter", "Letter", "select", [("", "none"), *self.offered.letters]
-            yield "judged", "Judged", "select", CADENCE
+        yield "period_codes", "Codes of such a period", "text", (), "I, for instance; only for “each new period”"
+
+    def _of_recovery(self) -> Iterator[tuple[Any, ...]]:
+        yield "who", "Who sees to it", "select", ROLES
+        yield "reopens", "Can open again", "select", self._reopens()
+        yield "stages", "Stages whose periods are meant", "many", self._every_stage
+        yield "letter", "Letter", "select", [("", "none"), *self.offered.letters]
+        yield "judged", "Judged", "select", CADENCE
+
+    def _of_carry_over(self) -> Iterator[tuple[Any, ...]]:
+        yield "stages", "Stages that count as done in the next year", "many", self._every_stage
+        yield "letter", "Letter", "select", [("", "none"), *self.offered.letters]
+
+    def _of_prompt(self) -> Iterator[tuple[Any, ...]]:
+        yield "who", "Who sees to it", "select", ROLES
+
+    def _of_checklist(self) -> Iterator[tuple[Any, ...]]:
+        yield "after_stage", "After stage", "select", self._every_stage
+        yield "after_terms", "Terms after it was done", "text", (), "0 to 6; 0 is at once"
+
+    @property
+    def _every_stage(self) -> Choices:
+        return [(stage, stage) for stage in self.offered.stages]
 
     def _reopens(self) -> Choices:
         known = ("after_days", "each_period_met") if self.part == "recovery" else ("after_days", "each_year", "each_new_period")
@@ -250,13 +279,12 @@ class PartForm:
 
     def _texts(self) -> Iterator[tuple[Any, ...]]:
         yield "clause", "Its place in the policy", "text"
-        if self.part == "stages":
-            yield "what_school_does", "What the school does", "area"
-            yield "what_family_can_do", "What the family can do", "area"
-            yield "what_brings_back", "What brings a pupil back", "area"
-        else:
-            yield "what_to_do", "What to do", "area"
-        yield "open", "What the policy leaves open, and what we use", "lines", (), "One on each line"
+        for name, label in TEXTS[self.part]:
+            yield name, label, "area"
+        if self.part == "checklists":
+            yield "steps", "Steps", "lines", (), "One on each line"
+        if self.part in ("stages", "watch", "recovery"):
+            yield "open", "What the policy leaves open, and what we use", "lines", (), "One on each line"
 
     def _action(self) -> Iterator[tuple[Any, ...]]:
         yield "kind", "What is done", "select", ACTIONS
@@ -281,11 +309,11 @@ class PartForm:
             )
             return Row(path, words, joint, rows, (), self._own_faults(path), **ends)
         leaf = leaf_fields(node if isinstance(node, dict) else {})
-        faults = tuple(fault.message for fault in self.faults if _is_below(fault.place[2:], path))
+        faults = tuple(fault.message for fault in self.faults if _is_below(self._below(fault), path))
         return Row(path, words, "", (), tuple(self._leaf(path, leaf)), faults, **ends)
 
     def _own_faults(self, path: str) -> tuple[str, ...]:
-        return tuple(fault.message for fault in self.faults if fault.place[2:] == place_of(path))
+        return tuple(fault.message for fault in self.faults if self._below(fault) == place_of(path))
 
     def _leaf(self, path: str, leaf: Mapping[str, str]) -> Iterator[Field]:
         yield Field(f"{path}.what", "What", "what", leaf["what"])
@@ -306,7 +334,7 @@ class PartForm:
             given = many(each.name) if each.kind == "many" else posted.get(each.name, "")
             if _as_posted(each) != (given if isinstance(given, list) else given.replace("\r\n", "\n").strip()):
                 found.append((place_of(each.name), _value(each, given)))
-        return found + list(self._condition_changes(self.condition, posted))
+        return [*found, *(self._condition_changes(self.condition, posted) if self.has_condition else ())]
 
     def _condition_changes(self, row: Row, posted: Mapping[str, Any]) -> Iterator[tuple[Place, object]]:
         for part in row.parts:
@@ -318,6 +346,29 @@ class PartForm:
         now = {name: str(posted.get(f"{row.path}.{name}", "")).strip() for name in before}
         if now != before:
             yield place_of(row.path), leaf_from(now)
+
+
+ABOVE: Mapping[str, Callable[[PartForm], Iterator[tuple[Any, ...]]]] = {
+    "stages": PartForm._of_stage,
+    "watch": PartForm._of_watch,
+    "recovery": PartForm._of_recovery,
+    "carry_over": PartForm._of_carry_over,
+    "prompts": PartForm._of_prompt,
+    "checklists": PartForm._of_checklist,
+}
+"""What stands above the condition, by the part."""
+TEXTS: Mapping[str, Choices] = {
+    "stages": (
+        ("what_school_does", "What the school does"),
+        ("what_family_can_do", "What the family can do"),
+        ("what_brings_back", "What brings a pupil back"),
+    ),
+    "watch": (("what_to_do", "What to do"),),
+    "recovery": (("what_to_do", "What to do"),),
+    "carry_over": (("note", "What it means"),),
+    "prompts": (("text", "What is asked"),),
+    "checklists": (),
+}
 
 
 def said(fault: Fault) -> str:
@@ -367,7 +418,7 @@ def _value(each: Field, given: str | list[str]) -> object:
         return given or None
     given = given.strip()
     if each.kind == "check":
-        return bool(given) if name != "waits_for_gap" or not given else None
+        return bool(given) if bool(given) != (name == "waits_for_gap") else None
     if not given:
         return None
     if each.kind == "lines":
@@ -376,7 +427,7 @@ def _value(each: Field, given: str | list[str]) -> object:
         return given.replace(",", " ").split()
     if name == "may_be_passed_over":
         return True if given == "true" else given
-    return number_or_name(given) if name in ("begins_period", "due_days") else given.replace("\r\n", "\n")
+    return number_or_name(given) if name in ("begins_period", "due_days", "after_terms") else given.replace("\r\n", "\n")
 
 
 def number_or_name(text: str) -> int | float | str:
@@ -407,19 +458,19 @@ def leaf_fields(leaf: Mapping[str, Any]) -> dict[str, str]:
     fields["judged"] = str(leaf.get("judged") or "")
     case = next((name for name in CASE_CONDITIONS if name in leaf), None)
     if case:
-        return fields | {"what": case, "of": _text(leaf[case])}
+        return fields | {"what": case, "of": text_of(leaf[case])}
     window = leaf.get("window")
-    fields |= {"what": _text(leaf.get("measure")), "window": _text(window) if not isinstance(window, dict) else ""}
+    fields |= {"what": text_of(leaf.get("measure")), "window": text_of(window) if not isinstance(window, dict) else ""}
     if isinstance(window, dict):
         kind = next((name for name in (*NUMBERED_WINDOWS, *STAGE_WINDOWS) if name in window), "")
-        fields |= {"window": kind, "of": _text(window.get(kind)), "through": "yes" if window.get("through") else ""}
+        fields |= {"window": kind, "of": text_of(window.get(kind)), "through": "yes" if window.get("through") else ""}
     codes = leaf.get("codes")
-    fields["codes"] = " ".join(map(str, codes)) if isinstance(codes, list) else _text(codes)
+    fields["codes"] = " ".join(map(str, codes)) if isinstance(codes, list) else text_of(codes)
     op = next((name for name in OPERATORS if name in leaf), "")
-    return fields | {"op": op, "threshold": _text(leaf.get(op))}
+    return fields | {"op": op, "threshold": text_of(leaf.get(op))}
 
 
-def _text(value: object) -> str:
+def text_of(value: object) -> str:
     return "" if value is None else str(value)
 
 
@@ -445,53 +496,3 @@ def leaf_from(fields: Mapping[str, str]) -> dict[str, Any]:
 
 def _stage(text: str) -> int | str:
     return int(text) if text.isdigit() else text
-
-
-@dataclass
-class NumbersForm:
-    """The ladder's named numbers: value, unit and what it means. ``faults``: of the whole draft, then of what was entered."""
-
-    data: Mapping[str, Any]
-    faults: Sequence[Fault] = ()
-    posted: Mapping[str, str] | None = None
-    wrong: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def parameters(self) -> dict[str, dict[str, Any]]:
-        given = self.data.get("parameters")
-        return {name: each for name, each in given.items() if isinstance(each, dict)} if isinstance(given, dict) else {}
-
-    def rows(self) -> Iterator[dict[str, Any]]:
-        for name, each in self.parameters.items():
-            faults = [fault.message for fault in self.faults if fault.place[:2] == ("parameters", name)]
-            shown = {key: _text(each.get(key)) for key in ("unit", "note")} | {"value": self._words(each.get("value"))}
-            shown |= {key: self.posted.get(f"{name}.{key}", "") for key in shown} if self.posted else {}
-            wrong = [self.wrong[name]] if name in self.wrong else faults
-            yes_or_no = isinstance(each.get("value"), bool)
-            yield {"name": name, "title": name.replace("_", " ").capitalize(), "faults": wrong, "yes_or_no": yes_or_no,
-                   "open": each.get("open") is True, **shown}  # fmt: skip
-
-    @staticmethod
-    def _words(value: object) -> str:
-        return ("yes" if value else "no") if isinstance(value, bool) else _text(value)
-
-    def changes(self, posted: Mapping[str, str]) -> list[tuple[Place, object]]:
-        """Each place whose value was changed; ``wrong`` names what cannot be a number."""
-        self.posted = posted
-        found: list[tuple[Place, object]] = []
-        for row in list(NumbersForm(self.data).rows()):
-            for key in ("value", "unit", "note"):
-                given = str(posted.get(f"{row['name']}.{key}", row[key])).strip()
-                if given == str(row[key]).strip():
-                    continue
-                value: object = self._value(row, given) if key == "value" else given
-                found.append((("parameters", row["name"], key), value))
-        return found
-
-    def _value(self, row: Mapping[str, Any], given: str) -> object:
-        if row["yes_or_no"]:
-            return given == "yes"
-        number = number_or_name(given)
-        if isinstance(number, str) or number != number:
-            self.wrong[row["name"]] = f"{row['title']}: give a number, such as {row['value'] or 5}; “{given}” is none."
-        return number

@@ -7,13 +7,14 @@ A place is the path of keys and list positions as faults give it (``engine.sourc
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import YAMLError
 
+from escalation.engine.conditions import NUMBERED_WINDOWS, OPERATORS
 from escalation.engine.ruleset import Ruleset, parse_ruleset
 from escalation.engine.source import Fault, Place, RulesetError, read_source
 
@@ -83,7 +84,9 @@ def write(data: CommentedMap, place: Place, value: object) -> None:
         return
     if not isinstance(parent, dict):
         at(parent, (last,))
+    below = _take_what_follows(parent) if last not in parent else None
     parent[last] = _in_one_line(value)
+    _put_what_follows(parent, below)
 
 
 def _same(old: object, new: object) -> bool:
@@ -114,7 +117,9 @@ def add(data: CommentedMap, place: Place, value: object, at_position: int | None
     if isinstance(listed, CommentedSeq) and isinstance(value, dict):
         listed.fa.set_block_style()
     position = len(listed) if at_position is None else min(at_position, len(listed))
+    below = _take_what_follows(listed) if position == len(listed) else None
     listed.insert(position, _block(value))
+    _put_what_follows(listed, below)
     return position
 
 
@@ -129,9 +134,45 @@ def remove(data: CommentedMap, place: Place) -> None:
     """Takes an item out of its list, or a key out of its map; a list without items goes with its last one."""
     parent = at(data, place[:-1])
     at(parent, place[-1:])
+    below = _take_what_follows(parent) if place[-1] == _last_key(parent) else None
     del parent[place[-1]]
+    _put_what_follows(parent, below)
     if isinstance(parent, list) and not parent and len(place) == 2:
         del data[place[0]]
+
+
+def _last_key(parent: Any) -> Any:
+    keys = list(parent) if isinstance(parent, dict) else range(len(parent))
+    return keys[-1] if keys else None
+
+
+def _last_leaf(parent: Any) -> tuple[Any, Any]:
+    """The map or list, and the key in it, at which ruamel keeps the blank line and the comments below ``parent``."""
+    last = _last_key(parent)
+    inner = parent[last] if last is not None else None
+    is_block = isinstance(inner, CommentedMap | CommentedSeq) and inner and not inner.fa.flow_style()
+    return _last_leaf(inner) if is_block else (parent, last)
+
+
+def _slot(parent: Any) -> int:
+    return 2 if isinstance(parent, CommentedMap) else 0
+
+
+def _take_what_follows(parent: Any) -> Any:
+    """The blank line and the comments below a part, which belong to what comes next; None where there are none."""
+    holder, last = _last_leaf(parent) if isinstance(parent, CommentedMap | CommentedSeq) else (None, None)
+    kept = holder.ca.items.get(last) if last is not None else None
+    token = kept[_slot(holder)] if kept else None
+    if token is None or not token.value.startswith("\n"):
+        return None
+    kept[_slot(holder)] = None
+    return token
+
+
+def _put_what_follows(parent: Any, token: Any) -> None:
+    holder, last = _last_leaf(parent) if token is not None else (None, None)
+    if last is not None:
+        holder.ca.items.setdefault(last, [None, None, None, None])[_slot(holder)] = token
 
 
 def move(data: CommentedMap, place: Place, step: int) -> None:
@@ -143,3 +184,52 @@ def move(data: CommentedMap, place: Place, step: int) -> None:
     target = position + step
     if 0 <= target < len(listed):
         listed[position], listed[target] = listed[target], listed[position]
+
+
+def place_part(data: CommentedMap, key: str, value: dict[str, Any], before: tuple[str, ...] = ()) -> None:
+    """Puts a part that stands by itself (the carry-over, a named number's list) into the file: ahead of the first of ``before`` that is
+    there, otherwise at the end. One that is there already stays as it is."""
+    if isinstance(data.get(key), dict):
+        return
+    data.pop(key, None)
+    keys = list(data)
+    position = min((keys.index(each) for each in before if each in data), default=len(keys))
+    data.insert(position, key, CommentedMap({name: _in_one_line(part) for name, part in value.items()}))
+
+
+# What is used where
+
+NAMES_A_NUMBER = frozenset({*OPERATORS, *NUMBERED_WINDOWS, "begins_period", "may_be_passed_over"})
+"""Keys whose value may be the name of a parameter."""
+
+
+def uses_of_number(data: dict[str, Any], name: str) -> list[Place]:
+    """Every place at which the draft names the parameter; in the order of the file."""
+    return [place for place, value in _in_parts(data) if place[-1] in NAMES_A_NUMBER and value == name]
+
+
+def uses_of_band(data: dict[str, Any], band: str) -> list[Place]:
+    """The stages that stand in the band."""
+    return [place for place, value in _in_parts(data) if place[:1] == ("stages",) and place[2:] == ("band",) and value == band]
+
+
+def _in_parts(data: dict[str, Any]) -> Iterator[tuple[Place, object]]:
+    """What stands in the stages, the rules and the carry-over, as far as they have the shape of such."""
+    for part in ("stages", "watch", "recovery"):
+        listed = data.get(part)
+        for number, item in enumerate(listed if isinstance(listed, list) else ()):
+            if isinstance(item, dict):
+                yield from _leaves(item, (part, number))
+    if isinstance(data.get("carry_over"), dict):
+        yield from _leaves(data["carry_over"], ("carry_over",))
+
+
+def _leaves(data: object, place: Place) -> Iterator[tuple[Place, object]]:
+    if isinstance(data, dict):
+        for key, value in data.items():
+            yield from _leaves(value, (*place, key))
+    elif isinstance(data, list):
+        for number, value in enumerate(data):
+            yield from _leaves(value, (*place, number))
+    else:
+        yield place, data

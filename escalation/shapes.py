@@ -183,3 +183,28 @@ def new_rule(rule_id: str) -> dict[str, object]:
         "clause": "To be filled in",
         "what_to_do": "To be filled in",
     }
+
+
+def new_prompt(prompt_id: str) -> dict[str, object]:
+    """Something that the policy asks of people, to begin with."""
+    todo = "To be filled in"
+    return {"id": prompt_id, "name": "New prompt", "text": todo, "who": "attendance_lead", "clause": todo}
+
+
+def new_checklist(checklist_id: str, after_stage: str) -> dict[str, object]:
+    """Steps on the case a term after a stage, to begin with."""
+    todo = "To be filled in"
+    return {
+        "id": checklist_id,
+        "name": "New checklist",
+        "after_stage": after_stage,
+        "after_terms": 1,
+        "steps": [todo],
+        "clause": todo,
+    }
+
+
+def new_carry_over(stage: str) -> dict[str, object]:
+    """Whose next year begins with ``stage`` counted as done, to begin with: those who were persistently absent."""
+    todo = "To be filled in"
+    return {"when": {"measure": "percent", "window": "year", "at_most": 90}, "stages": [stage], "clause": todo, "note": todo}

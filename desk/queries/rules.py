@@ -13,6 +13,7 @@ from desk.words import stage_label
 from escalation.differences import differences
 from escalation.drafts import OPEN, all_faults, writers
 from escalation.engine.ruleset import Fault, Ruleset
+from escalation.engine.source import Place
 from escalation.models import Adoption, LadderDraft
 from escalation.queries import ruleset_of
 from escalation.ruleset_text import plain
@@ -23,7 +24,10 @@ PARTS = (
     ("stages", "Stages", "stage"),
     ("watch", "Watch rules", "watch rule"),
     ("recovery", "When it gets better", "recovery rule"),
+    ("prompts", "What no count decides", "prompt"),
+    ("checklists", "Steps after a stage", "checklist"),
 )
+ITEMS = tuple(key for key, _, _ in PARTS)
 """Keys of the parts that can be edited one by one, what stands above them, and one of them."""
 
 
@@ -80,7 +84,7 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class ToldFault:
-    """A fault in words, and where it can be mended: a part and its number, the numbers, or (empty) the text."""
+    """A fault in words, and where it can be mended: a part and its number, the bands, the numbers, or (empty) the text."""
 
     words: str
     part: str = ""
@@ -132,13 +136,20 @@ def draft_page(draft: LadderDraft, on: dt.date) -> DraftPage:
 def _told(fault: Fault, data: dict[str, Any]) -> ToldFault:
     place = fault.place
     part, number = (place[0], place[1]) if len(place) > 1 else ("", 0)
-    if part in ("stages", "watch", "recovery") and isinstance(number, int):
+    if part in (*ITEMS, "bands") and isinstance(number, int):
         name = _label(str(part), _item(data, str(part), number), number)
-        where = ", ".join(str(step + 1) if isinstance(step, int) else step.replace("_", " ") for step in place[2:])
-        return ToldFault(f"{name}{': ' + where if where else ''}: {fault.message}", str(part), number)
+        return ToldFault(f"{name}{_where(place[2:])}: {fault.message}", str(part), number)
+    if part == "carry_over" or place == ("carry_over",):
+        return ToldFault(f"What carries over{_where(place[1:])}: {fault.message}", "carry_over")
     if place[:1] == ("parameters",) and len(place) > 1:
         return ToldFault(f"The number “{str(place[1]).replace('_', ' ')}”: {fault.message}", "parameters")
     return ToldFault(said(fault))
+
+
+def _where(steps: Place) -> str:
+    """Below which keys a fault stands, in words."""
+    words = ", ".join(str(step + 1) if isinstance(step, int) else step.replace("_", " ") for step in steps)
+    return f": {words}" if words else ""
 
 
 def _item(data: dict[str, Any], part: str, number: int) -> dict[str, Any]:
@@ -150,6 +161,8 @@ def _item(data: dict[str, Any], part: str, number: int) -> dict[str, Any]:
 def _label(part: str, item: dict[str, Any], number: int) -> str:
     if part == "stages":
         return stage_label(str(item.get("id") or f"{number + 1}"))
+    if part == "bands":
+        return f"The band “{item.get('name') or number + 1}”"
     return f"“{item.get('name') or number + 1}”"
 
 

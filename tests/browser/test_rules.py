@@ -14,6 +14,8 @@ from escalation.drafts import begin_draft, review_draft
 from escalation.engine.ruleset import load_ruleset
 from escalation.models import LadderDraft
 from escalation.queries import adopted
+from escalation.ruleset_text import add, edited
+from escalation.shapes import new_checklist
 from escalation.trials import ask_for_trial, run_trial, shipped_beside
 from letters.catalogue import has_wording
 from schools.models import Role
@@ -83,7 +85,9 @@ def test_a_threshold_is_changed_tried_reviewed_and_published(cast: Cast, signed_
 
 
 PAGES = ("rules/", "rules/history/", "rules/900001/new/?shape=both&count=3&name=Ours&letters_of=coventry", "rules/drafts/{faulty}/",
-         "rules/drafts/{faulty}/numbers/", "rules/drafts/{faulty}/stages/4/", "rules/drafts/{faulty}/text/",
+         "rules/drafts/{faulty}/numbers/", "rules/drafts/{faulty}/bands/", "rules/drafts/{faulty}/carry-over/",
+         "rules/drafts/{ready}/prompts/0/", "rules/drafts/{carrying}/carry-over/", "rules/drafts/{carrying}/bands/",
+         "rules/drafts/{carrying}/checklists/0/", "rules/drafts/{faulty}/stages/4/", "rules/drafts/{faulty}/text/",
          "rules/drafts/{ready}/publish/", "ladder/", "ladder/contradictions/", "ladder/try/", "ladder/try/{waiting}/",
          "ladder/try/{trial}/", "ladder/try/{trial}/?stage=3", "pupils/{pupil}/why/", "pupils/{pupil}/why/?on=2025-11-05")  # fmt: skip
 
@@ -96,6 +100,8 @@ def places(cast: Cast) -> dict[str, int]:
     text = load_ruleset("federation").text
     mine = {"school": cast.here, "based_on": adopted(cast.here, TODAY)[0], "by": lead, "role": Role.ATTENDANCE_LEAD, "now": NOW}
     faulty = begin_draft(text=text.replace("band: further", "band: farther", 1), **mine)
+    wigston = edited(load_ruleset("wigston").text, lambda data: add(data, ("checklists",), new_checklist("after-a-term", "5")))
+    carrying = begin_draft(text=wigston, **mine)
     ready = begin_draft(text=text.replace("note: ", "note: Ours. ", 1), **mine)
     review_draft(draft=ready, seen=ready.changed_at, note="Read.", has_letter=has_wording, by=head, role=Role.HEAD, now=NOW)
     asked = {"school": cast.here, "act": "same-day", "by": lead, "role": Role.ATTENDANCE_LEAD, "now": NOW, "ends": TODAY}
@@ -103,7 +109,14 @@ def places(cast: Cast) -> dict[str, int]:
     run_trial(trial_id=done.pk, clock=lambda: NOW)
     waiting = ask_for_trial(ladders=shipped_beside(cast.here, TODAY)[:2], starts=dt.date(2025, 9, 1), **asked)
     pupil = cast.imogen.enrolment.pupil_id
-    return {"faulty": faulty.pk, "ready": ready.pk, "trial": done.pk, "waiting": waiting.pk, "pupil": pupil}
+    return {
+        "faulty": faulty.pk,
+        "carrying": carrying.pk,
+        "ready": ready.pk,
+        "trial": done.pk,
+        "waiting": waiting.pk,
+        "pupil": pupil,
+    }
 
 
 @pytest.mark.parametrize("width", [1280, 360])

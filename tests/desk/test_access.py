@@ -18,15 +18,24 @@ from casework.documents import add_document
 from casework.leave import ask_leave
 from casework.leave_days import Span
 from casework.meetings import Where, plan_meeting
-from casework.models import Clock, ImprovementNotice, PenaltyGround, PenaltyNotice, PenaltyRequest, SafeguardingNote
+from casework.models import (
+    Clock,
+    ImprovementNotice,
+    PenaltyGround,
+    PenaltyNotice,
+    PenaltyRequest,
+    SafeguardingNote,
+    StandingApproval,
+)
 from casework.part_time import Terms, agree_timetable
+from casework.plans import Act, Content, draft_plan
 from casework.slots import Block, make_slots
 from casework.support import offer_support
 from desk.urls import urlpatterns
 from escalation.adoption import adopt
 from escalation.drafts import begin_draft
 from escalation.engine.ruleset import load_ruleset
-from escalation.models import Adoption, Case, StageRecord, Task, WatchEntry
+from escalation.models import Adoption, Case, Period, StageRecord, Task, WatchEntry
 from escalation.trials import Ladder, ask_for_trial, run_trial
 from letters.models import Letter, PrintBatch
 from messaging.models import Message, Reply
@@ -101,6 +110,8 @@ GET = {
     "rules-new": "403 403 403 200 403 200 200 403 200 404",
     "rules-draft": "403 403 403 200 403 200 200 403 200 404",
     "rules-numbers": "403 403 403 200 403 200 200 403 200 404",
+    "rules-bands": "403 403 403 200 403 200 200 403 200 404",
+    "rules-carry-over": "403 403 403 200 403 200 200 403 200 404",
     "rules-item": "403 403 403 200 403 200 200 403 200 404",
     "rules-text": "403 403 403 200 403 200 200 403 200 404",
     "rules-file": "403 403 403 200 403 200 200 403 200 404",
@@ -137,6 +148,15 @@ GET = {
     "meeting-record": "200 200 200 200 200 200 403 404 404 404",
     "meeting-cancel": "200 200 200 200 200 200 403 404 404 404",
     "meeting-ics": "200 200 200 200 200 200 200 404 404 404",
+    "plans": "200 403 403 200 200 200 200 403 403 200",
+    **dict.fromkeys(("plan", "plan-sheet", "tracking", "tracking-file"), "200 200 200 200 200 200 200 404 404 404"),
+    "plan-new": "302 302 302 302 302 302 403 404 404 404",
+    **dict.fromkeys(
+        ("plan-edit", "plan-force", "plan-sign", "plan-end", "plan-carry", "series", "series-end"),
+        "200 200 200 200 200 200 403 404 404 404",
+    ),
+    "plan-review": "302 302 302 302 302 302 403 404 404 404",
+    "period-extend": "403 403 200 200 403 200 403 404 404 404",
     "slots": "200 403 200 200 403 200 403 403 403 200",
     "slots-give": "200 403 200 200 403 200 403 403 403 200",
     "document-add": "200 403 200 200 200 200 403 404 404 404",
@@ -205,6 +225,7 @@ POST = {
     "case-open": "302 302 302 302 302 302 403 404 404 404",
     "offer-answer": "302 302 302 302 302 302 403 404 404 404",
     "meeting-invitation": "302 302 302 302 302 302 403 404 404 404",
+    "plan-action": "302 302 302 302 302 302 403 404 404 404",
     "slots-make": "400 403 400 400 403 400 403 403 403 404",
     "slot-withdraw": "302 403 302 302 403 302 403 403 403 404",
     "document-delete": "403 403 403 403 403 403 403 403 302 404",
@@ -247,7 +268,9 @@ def numbers(cast: Cast) -> dict[str, dict[str, object]]:
     by_name: dict[str, dict[str, object]] = {"form": {"urn": "900001", "form": "7A"}, "file": {"name": "letters/none.pdf"}}
     draft, version = drafted(cast), Adoption.objects.get(school=cast.here).version_id
     by_name |= {"rules-start": {"urn": "900001"}, "rules-new": {"urn": "900001"}, "rules-version": {"pk": version}}
-    by_name |= {f"rules-{name}": {"pk": draft} for name in ("draft", "about", "numbers", "part", "text", "file")}
+    by_name |= {
+        f"rules-{name}": {"pk": draft} for name in ("draft", "about", "numbers", "bands", "carry-over", "part", "text", "file")
+    }
     by_name |= {f"rules-{name}": {"pk": draft} for name in ("review", "discard", "publish")}
     by_name |= {"rules-item": {"pk": draft, "part": "stages", "number": 0}}
     by_name |= {name: {"urn": "900001"} for name in ("confirm-n-codes", "run-night", "make-batch", "nudge")}
@@ -278,6 +301,7 @@ def numbers(cast: Cast) -> dict[str, dict[str, object]]:
     by_name |= {f"part-time{name}": {"pk": timetable} for name in ("", "-review", "-extend", "-end")}
     by_name |= {"leave-new": {"pk": pupil}, "part-time-new": {"pk": pupil}}
     by_name |= penalties_of(cast, record.case)
+    by_name |= planned_for(cast, record)
     by_name |= worked_on(cast, record.case, task)
     by_name |= files_read_in(cast)
     return by_name | {"task": {"pk": task.pk}, "letter": {"pk": letter.pk}}
@@ -289,6 +313,22 @@ def files_read_in(cast: Cast) -> dict[str, dict[str, object]]:
     marks = ImportBatch.objects.create(file_name="marks.csv", format="long", sha256="0" * 64, **counted)
     people = PeopleBatch.objects.create(file_name="people.csv", format="table", sha256="0" * 64, **counted)
     return {"import-undo": {"pk": marks.pk}, "people-undo": {"pk": people.pk}}
+
+
+def planned_for(cast: Cast, record: StageRecord) -> dict[str, dict[str, object]]:
+    """A draft of a plan with an action, monitoring, and a standing approval."""
+    content = Content("support", TODAY, 4, TODAY + dt.timedelta(weeks=4), actions=[Act("Ring on Monday", "school")])
+    who = {"by": cast.alice, "role": "officer", "on": TODAY, "now": NOW}
+    plan = draft_plan(case=record.case, record=record, content=content, **who)
+    period = Period.objects.create(case=record.case, stage="4", starts_on=TODAY, weeks=4, ends_on=TODAY + dt.timedelta(weeks=4))
+    approval = StandingApproval.objects.create(
+        case=record.case, stage_record=record, series="weekly-up", by=cast.alice, role="officer", given_on=TODAY, given_at=NOW,
+        until=TODAY,
+    )  # fmt: skip
+    by_name = {f"plan-{name}": {"pk": plan.pk} for name in ("sheet", "edit", "force", "sign", "review", "end", "carry")}
+    by_name |= {"plan": {"pk": plan.pk}, "plan-action": {"pk": plan.actions.get().pk}, "period-extend": {"pk": period.pk}}
+    by_name |= {"series": {"pk": record.pk}, "series-end": {"pk": approval.pk}, "plan-new": {"pk": record.case_id}}
+    return by_name | {"tracking": {"pk": record.case_id}, "tracking-file": {"pk": record.case_id, "ending": "csv"}}
 
 
 def penalties_of(cast: Cast, case: Case) -> dict[str, dict[str, object]]:

@@ -10,6 +10,8 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from desk.band_forms import BandsForm
+from desk.number_forms import NumbersForm
 from desk.rule_forms import PartForm, joint_of, leaf_fields, leaf_from
 from escalation.adoption import adopt
 from escalation.engine.ruleset import SHIPPED, load_ruleset
@@ -58,7 +60,8 @@ def as_posted(form: PartForm) -> dict[str, object]:
         for field in row.fields:
             found[field.name] = ("yes" if field.value else "") if field.kind == "check" else field.value
 
-    rows(form.condition)
+    if form.has_condition:
+        rows(form.condition)
     for field in (*form.fields, *form.words, *(each for _, fields in form.actions for each in fields)):
         found[field.name] = ("yes" if field.value else "") if field.kind == "check" else field.value
     return found
@@ -87,6 +90,19 @@ def test_a_form_that_nobody_touched_changes_nothing_in_any_shipped_ladder(key: s
             assert form.changes(given, lambda name, many=many: many.get(name, [])) == []
             for leaf in leaves_of(item["when"]):
                 assert leaf_from(leaf_fields(leaf)) == leaf
+
+
+@pytest.mark.parametrize("key", SHIPPED)
+def test_the_other_forms_change_nothing_either_and_show_every_part(key: str) -> None:
+    data = plain(load_ruleset(key).text)
+    places = [(part, number) for part in ("prompts", "checklists") for number in range(len(data.get(part, [])))]
+    for place in [*places, *([("carry_over",)] if "carry_over" in data else [])]:
+        form = PartForm(data, place)
+        given = as_posted(form)
+        many = {name: value for name, value in given.items() if isinstance(value, list)}
+        assert form.changes(given, lambda name, many=many: many.get(name, [])) == [] and form.words
+    assert NumbersForm(data).changes({}) == [] and BandsForm(data).changes({}) == []
+    assert len(BandsForm(data).rows) == len(data["bands"]) and all(row.stages for row in BandsForm(data).rows)
 
 
 def leaves_of(node: dict):
@@ -230,16 +246,18 @@ def test_the_text_can_be_written_by_hand_and_a_fault_names_its_line(lead: Client
 
 WRONG_SHAPES = ("stages: 5\n", "stages: [1, 2]\n", "stages: [{id: 1, when: 7, actions: {}}]\n", "parameters: [1]\n",
                 "bands: 7\npolicy: 3\n", "watch: [{when: {all: [3]}, open: 4}]\n",
-                "stages: [{needs: 4, when: {not: {all: []}}, actions: [4]}]\n")  # fmt: skip
+                "stages: [{needs: 4, when: {not: {all: []}}, actions: [4]}]\n",
+                "bands: [3, {id: 1, level: [1]}]\ncarry_over: {when: 4, stages: 7}\nparameters: {a: {value: {b: 1}, open: 3}}\n",
+                "prompts: [4, {id: [1]}]\nchecklists: [{steps: 3, after_stage: {}}]\n")  # fmt: skip
 
 
 @pytest.mark.parametrize("text", WRONG_SHAPES)
 def test_a_draft_of_any_shape_can_be_looked_at(lead: Client, text: str) -> None:
     draft = begin(lead)
     sent(lead, draft, "text/", text="key: mine\n" + text)
-    for path in ("", "numbers/", "text/"):
+    for path in ("", "numbers/", "bands/", "carry-over/", "text/"):
         assert lead.get(f"/rules/drafts/{draft.pk}/{path}").status_code == 200
-    for path in ("stages/0/", "watch/0/"):
+    for path in ("stages/0/", "watch/0/", "prompts/1/", "checklists/0/"):
         assert lead.get(f"/rules/drafts/{draft.pk}/{path}").status_code in (200, 404)
     assert sent(lead, draft, "about/", name="Ours", title="T", judged="daily", note="").status_code == 200
     assert sent(lead, draft, "part/", do="add:stages").status_code == 200
@@ -354,7 +372,7 @@ def test_nobody_sees_another_schools_drafts(client: Client, cast: Cast) -> None:
     draft = begin(client)
     version = Adoption.objects.get().version
     client.force_login(cast.charlie)
-    for path in ("", "numbers/", "text/", "publish/", "stages/0/"):
+    for path in ("", "numbers/", "bands/", "carry-over/", "text/", "publish/", "stages/0/"):
         assert client.get(f"/rules/drafts/{draft.pk}/{path}").status_code == 404
     assert client.get(f"/rules/versions/{version.pk}.yaml").status_code == 404
     assert client.post("/rules/900001/start/", {"source": "vale"}).status_code == 404
@@ -376,3 +394,222 @@ def test_pages_ask_a_constant_number_of_statements(lead: Client, cast: Cast) -> 
         begin(lead)
         adopt(school=cast.here, key=SHIPPED[number], starts=dt.date(2025, 9, 2 + number), by=None, now=NOW)
     assert [statements(path) for path in ("/rules/", "/rules/history/", f"/rules/drafts/{draft.pk}/")] == few
+
+
+# Numbers that are added and removed
+
+NEW = {"do": "add", "new.key": "Third talk", "new.value": "9", "new.unit": "sessions", "new.note": "We use 9.", "new.open": "yes"}
+
+
+def lines_of(draft: LadderDraft) -> list[str]:
+    draft.refresh_from_db()
+    return draft.text.splitlines()
+
+
+def test_a_number_is_added_named_and_removed_once_nothing_uses_it(lead: Client) -> None:
+    draft = begin(lead)
+    before = lines_of(draft)
+    page = sent(lead, draft, "numbers/", **NEW)
+    assert "was added" in page.content.decode() and "Nothing uses it" in page.content.decode()
+    draft.refresh_from_db()
+    assert plain(draft.text)["parameters"]["third_talk"] == {"value": 9, "unit": "sessions", "note": "We use 9.", "open": True}
+    assert [line for line in lines_of(draft) if "third_talk" not in line] == before
+    edit_item(lead, draft, "stages", 2, **{"when.any.0.threshold": "third_talk"})
+    assert "It is used by stage 3." in lead.get(f"/rules/drafts/{draft.pk}/numbers/").content.decode()
+    refused = sent(lead, draft, "numbers/", do="remove:third_talk")
+    assert refused.status_code == 422 and "cannot be removed. It is used by stage 3." in refused.content.decode()
+    edit_item(lead, draft, "stages", 2, **{"when.any.0.threshold": "support_half_term"})
+    assert "was removed" in sent(lead, draft, "numbers/", do="remove:third_talk").content.decode()
+    assert lines_of(draft) == before
+
+
+def test_a_number_that_is_yes_or_no_can_be_added(lead: Client) -> None:
+    draft = begin(lead)
+    sent(lead, draft, "numbers/", **NEW | {"new.key": "late_ones", "new.value": "No", "new.open": ""})
+    draft.refresh_from_db()
+    assert plain(draft.text)["parameters"]["late_ones"] == {"value": False, "unit": "sessions", "note": "We use 9."}
+    edit_item(lead, draft, "stages", 2, may_be_passed_over="late_ones")
+    assert faults_of(draft.text)[1] == [] and "used by stage 3" in lead.get(f"/rules/drafts/{draft.pk}/numbers/").content.decode()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        ({"new.key": ""}, "Give it a name"),
+        ({"new.key": "3rd"}, "begins with a letter"),
+        ({"new.key": "First talk"}, "There is a number called “First talk” already"),
+        ({"new.value": "nine"}, "“nine” is none"),
+        ({"new.value": "nan"}, "“nan” is none"),
+        ({"new.unit": " "}, "Say what is counted"),
+        ({"new.note": ""}, "Say what it means"),
+    ],
+)
+def test_a_number_that_cannot_be_added_says_why_and_keeps_what_was_entered(lead: Client, wrong: dict, sentence: str) -> None:
+    draft = begin(lead)
+    page = sent(lead, draft, "numbers/", **{**NEW, **wrong})
+    assert page.status_code == 422 and sentence in page.content.decode() and "Nothing was saved" in page.content.decode()
+    assert "new.key" in wrong or 'value="Third talk"' in page.content.decode()
+    draft.refresh_from_db()
+    assert draft.text == load_ruleset("federation").text
+
+
+def test_numbers_that_every_ladder_needs_stay(lead: Client) -> None:
+    draft = begin(lead)
+    for name in ("gap", "settling_in"):
+        page = sent(lead, draft, "numbers/", do=f"remove:{name}")
+        assert page.status_code == 422 and "Every ladder needs it." in page.content.decode()
+    assert sent(lead, draft, "numbers/", do="remove:nobody").status_code == 422
+    draft.refresh_from_db()
+    assert draft.text == load_ruleset("federation").text
+
+
+def test_what_the_policy_leaves_open_is_said_and_unsaid(lead: Client) -> None:
+    draft = begin(lead)
+    sent(lead, draft, "numbers/", **{"first_talk.open": "yes", "gap.open": ""})
+    draft.refresh_from_db()
+    given = plain(draft.text)["parameters"]
+    assert given["first_talk"]["open"] is True and "open" not in given["gap"] and given["settling_in"]["open"] is True
+    assert faults_of(draft.text)[1] == []
+
+
+def test_the_last_number_goes_and_the_file_stays_as_it_was_written(lead: Client) -> None:
+    draft = begin(lead)
+    edit_item(lead, draft, "stages", 4, may_be_passed_over="")
+    before = lines_of(draft)
+    last = before.index("  stage_5_may_be_passed_over:")
+    sent(lead, draft, "numbers/", do="remove:stage_5_may_be_passed_over")
+    assert lines_of(draft) == before[:last] + before[last + 5 :]
+
+
+# Bands
+
+
+def bands(draft: LadderDraft) -> list[dict]:
+    draft.refresh_from_db()
+    return plain(draft.text)["bands"]
+
+
+def test_bands_are_named_coloured_moved_added_and_removed(lead: Client) -> None:
+    draft = begin(lead)
+    text = load_ruleset("federation").text
+    sent(lead, draft, "bands/", **{"bands.1.name": "More support", "bands.1.level": "3"})
+    assert bands(draft)[1] == {"id": "further", "name": "More support", "level": 3}
+    changed = [line for line in draft.text.splitlines() if line not in text.splitlines()]
+    assert changed == ["  - {id: further, name: More support, level: 3}"]
+    assert "The bands, their names or their colours changed." in lead.get(f"/rules/drafts/{draft.pk}/").content.decode()
+    sent(lead, draft, "bands/", **{"bands.0.name": "First help", "do": "down:bands.0"})
+    assert [band["name"] for band in bands(draft)][:2] == ["More support", "First help"]
+    sent(lead, draft, "bands/", **{"do": "add", "new.name": "Further", "new.level": "4"})
+    assert bands(draft)[4] == {"id": "further-2", "name": "Further", "level": 4} and faults_of(draft.text)[1] == []
+    kept = sent(lead, draft, "bands/", do="remove:bands.0")
+    assert kept.status_code == 422 and "cannot be removed while a stage stands in it: stage" in kept.content.decode()
+    sent(lead, draft, "bands/", do="remove:bands.4")
+    assert [band["id"] for band in bands(draft)] == ["further", "initial", "engaged", "escalation"]
+
+
+def test_a_band_that_cannot_be_is_kept_and_named_beside_it(lead: Client) -> None:
+    draft = begin(lead)
+    page = sent(lead, draft, "bands/", **{"bands.0.level": "9", "bands.1.name": ""}).content.decode()
+    assert page.count("field__error") == 2 and "9 (not possible)" in page
+    overview = lead.get(f"/rules/drafts/{draft.pk}/").content.decode()
+    assert "The band “Initial support”: level" in overview and f"/rules/drafts/{draft.pk}/bands/#band-0" in overview
+    sent(lead, draft, "bands/", **{"bands.0.level": "1", "bands.1.name": "Further support"})
+    assert faults_of(draft.text)[1] == [] or faults_of(LadderDraft.objects.get().text)[1] == []
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"do": "add", "new.name": "", "new.level": "3"}, "Give the band a name."),
+        ({"do": "add", "new.name": "X", "new.level": "6"}, "Choose a colour from 1 to 5."),
+        ({"do": "burn:bands.0"}, "Choose what to do with which band."),
+        ({"do": "remove:stages.0"}, "Choose what to do with which band."),
+        ({"do": "remove:bands.7"}, "no longer there"),
+    ],
+)
+def test_what_cannot_be_done_with_bands_is_said(lead: Client, given: dict, sentence: str) -> None:
+    draft = begin(lead)
+    page = sent(lead, draft, "bands/", **given)
+    assert page.status_code == 422 and sentence in page.content.decode()
+    draft.refresh_from_db()
+    assert draft.text == load_ruleset("federation").text
+
+
+# What carries over, prompts, checklists
+
+
+def edit_carry_over(client: Client, draft: LadderDraft, **changes: object):
+    draft.refresh_from_db()
+    given = as_posted(PartForm(plain(draft.text), ("carry_over",)))
+    return sent(client, draft, "carry-over/", **given | {key.replace("__", "."): value for key, value in changes.items()})
+
+
+def test_what_carries_over_is_added_changed_and_taken_out(lead: Client) -> None:
+    draft = begin(lead)
+    assert "Nothing carries over" in lead.get(f"/rules/drafts/{draft.pk}/carry-over/").content.decode()
+    sent(lead, draft, "carry-over/", do="add")
+    edit_carry_over(lead, draft, stages=["1", "2"], note="Those who stayed away.", clause="End of year", when__threshold="85")
+    edit_carry_over(lead, draft, do="any:when")
+    edit_carry_over(lead, draft, when__any__1__threshold="40")
+    draft.refresh_from_db()
+    ruleset, faults = faults_of(draft.text)
+    assert faults == [] and ruleset.carry_over.stages == ("1", "2") and ruleset.carry_over.clause == "End of year"
+    assert [row["measure"] for row in plain(draft.text)["carry_over"]["when"]["any"]] == ["percent", "missed"]
+    keys = list(plain(draft.text))
+    assert keys.index("carry_over") == keys.index("prompts") - 1
+    page = edit_carry_over(lead, draft, stages=[]).content.decode()
+    assert "fault" in page and "What carries over" in lead.get(f"/rules/drafts/{draft.pk}/").content.decode()
+    edit_carry_over(lead, draft, stages=["1"])
+    sent(lead, draft, "carry-over/", do="remove")
+    draft.refresh_from_db()
+    assert "carry_over" not in plain(draft.text) and faults_of(draft.text)[1] == []
+    assert sent(lead, draft, "carry-over/", do="remove").status_code == 422
+    assert sent(lead, draft, "carry-over/", do="save").status_code == 422
+
+
+def test_the_carry_over_of_a_shipped_ladder_keeps_its_place(lead: Client) -> None:
+    draft = begin(lead, source="wigston")
+    edit_carry_over(lead, draft, letter="", note="For those who were persistently absent.")
+    draft.refresh_from_db()
+    was = load_ruleset("wigston").text.splitlines()
+    changed = [line for line in draft.text.splitlines() if line not in was]
+    assert changed == ["  note: For those who were persistently absent."] and len(draft.text.splitlines()) == len(was) - 1
+    assert "It is used by the carry-over." in lead.get(f"/rules/drafts/{draft.pk}/numbers/").content.decode()
+
+
+def test_prompts_and_checklists_have_forms(lead: Client) -> None:
+    draft = begin(lead)
+    place = sent(lead, draft, "part/", do="add:prompts").redirect_chain[-1][0]
+    assert place == f"/rules/drafts/{draft.pk}/prompts/1/" and "When it is reached" not in lead.get(place).content.decode()
+    edit_item(lead, draft, "prompts", 1, id="ring", name="Ring first", text="On the first morning.", who="officer", clause="2.1")
+    sent(lead, draft, "part/", do="add:checklists")
+    steps = "Meeting with the authority\n\n Contract considered \n"
+    edit_item(lead, draft, "checklists", 0, name="After a term", after_stage="4", after_terms="2", steps=steps, clause="13")
+    draft.refresh_from_db()
+    ruleset, faults = faults_of(draft.text)
+    assert faults == [] and ruleset.prompts[1].name == "Ring first" and ruleset.prompts[1].who == "officer"
+    found = ruleset.checklists[0]
+    assert (found.after_stage, found.after_terms, found.clause) == ("4", 2, "13")
+    assert list(found.steps) == ["Meeting with the authority", "Contract considered"]
+    sent(lead, draft, "part/", do="up:prompts.1")
+    draft.refresh_from_db()
+    assert faults_of(draft.text)[0].prompts[0].id == "ring"
+    sent(lead, draft, "part/", do="remove:checklists.0")
+    draft.refresh_from_db()
+    assert "checklists" not in plain(draft.text)
+
+
+def test_a_checklist_that_leans_on_nothing_is_named_beside_its_field(lead: Client) -> None:
+    draft = begin(lead, source="vale")
+    page = edit_item(lead, draft, "checklists", 0, after_terms="9").content.decode()
+    assert "1 fault here" in page and "field__error" in page
+    page = edit_item(lead, draft, "checklists", 0, after_terms="1", after_stage="99").content.decode()
+    assert "unknown stage" in page and "99 (not known)" in page
+
+
+def test_the_whole_of_a_part_cannot_be_swept_away(lead: Client) -> None:
+    draft = begin(lead)
+    for do in ("remove:stages", "up:prompts", "remove:bands.0", "add:"):
+        assert "Choose what to do" in sent(lead, draft, "part/", do=do).content.decode()
+    draft.refresh_from_db()
+    assert draft.text == load_ruleset("federation").text
