@@ -37,9 +37,11 @@ SECTIONS: tuple[tuple[str, tuple[Page, ...]], ...] = (
         "Cases",
         (
             ("Cases", "desk:cases", "see_cases"),
+            ("Plans", "desk:plans", "see_cases"),
             ("Meeting times", "desk:slots", "offer_times"),
             ("Penalty notices", "desk:penalties", "see_penalties"),
             ("Clocks", "desk:clocks", "see_clocks"),
+            ("Referrals", "desk:referrals", "see_referrals"),
             ("Safeguarding", "desk:safeguarding", "see_safeguarding"),
         ),
     ),
@@ -81,6 +83,14 @@ BELONGS = {
         "desk:cases",
     ),
     **dict.fromkeys((f"desk:meeting-{page}" for page in ("plan", "move", "record", "cancel")), "desk:cases"),
+    **dict.fromkeys(
+        (
+            f"desk:{page}"
+            for page in ("plan", "plan-new", "plan-edit", "plan-force", "plan-sign", "plan-review", "plan-end", "plan-carry")
+        ),
+        "desk:plans",
+    ),
+    **dict.fromkeys((f"desk:{page}" for page in ("period-extend", "series", "series-end", "tracking")), "desk:plans"),
     "desk:slots-give": "desk:decisions",
     **dict.fromkeys((f"desk:{page}" for page in ("calling", "n-codes", "illness", "missing-registers")), "desk:today"),
     "desk:form": "desk:forms",
@@ -95,6 +105,8 @@ BELONGS = {
         "desk:penalties",
     ),
     **dict.fromkeys(("desk:clock", "desk:clock-new"), "desk:clocks"),
+    **dict.fromkeys(("desk:referral", "desk:referral-new"), "desk:referrals"),
+    **dict.fromkeys(("desk:packs", "desk:pack"), "desk:cases"),
     "desk:import-preview": "desk:import",
     "desk:import-columns": "desk:import",
     "desk:import-conflicts": "desk:import",

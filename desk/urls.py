@@ -15,6 +15,7 @@ from desk.views import (
     decisions,
     discretion,
     documents,
+    evidence,
     exports,
     form,
     home,
@@ -30,7 +31,9 @@ from desk.views import (
     mis,
     nights,
     penalties,
+    plans,
     pupil,
+    referrals,
     register,
     rule_parts,
     rules,
@@ -254,6 +257,37 @@ _clocks: list[URLPattern] = [
     path("pupils/<int:pk>/clocks/new/", clocks.new_clock, name="clock-new"),
 ]
 
+_plans: list[URLPattern] = [
+    path("plans/", plans.plans, name="plans"),
+    path("cases/<int:pk>/plan/", plans.new, name="plan-new"),
+    path("plans/<int:pk>/", plans.plan, name="plan"),
+    path("plans/<int:pk>/edit/", plans.edit, name="plan-edit"),
+    path("plans/<int:pk>/plan.pdf", plans.sheet, name="plan-sheet"),
+    path("plans/<int:pk>/force/", plans.force, name="plan-force"),
+    path("plans/<int:pk>/sign/", plans.sign, name="plan-sign"),
+    path("plans/<int:pk>/review/", plans.review, name="plan-review"),
+    path("plans/<int:pk>/end/", plans.end, name="plan-end"),
+    path("plans/<int:pk>/carry/", plans.carry, name="plan-carry"),
+    path("plans/actions/<int:pk>/done/", plans.action, name="plan-action"),
+    path("periods/<int:pk>/extend/", plans.extend, name="period-extend"),
+    path("cases/weekly/<int:pk>/", plans.series, name="series"),
+    path("cases/weekly/<int:pk>/end/", plans.series_end, name="series-end"),
+    path("cases/<int:pk>/tracking/", plans.tracking, name="tracking"),
+    path("cases/<int:pk>/tracking.<str:ending>", plans.tracking_file, name="tracking-file"),
+]
+
+_referrals: list[URLPattern] = [
+    path("referrals/", referrals.referrals, name="referrals"),
+    path("cases/<int:pk>/refer/", referrals.new, name="referral-new"),
+    path("referrals/<int:pk>/", referrals.referral, name="referral"),
+    path("referrals/<int:pk>/form.<str:ending>", referrals.file, name="referral-file"),
+    path("referrals/<int:pk>/<str:act>/", referrals.act, name="referral-act"),
+    path("cases/<int:pk>/packs/", evidence.packs, name="packs"),
+    path("packs/<int:pk>/", evidence.pack, name="pack"),
+    path("packs/<int:pk>/progress/", evidence.progress, name="pack-progress"),
+    path("packs/<int:pk>/pack.<str:ending>", evidence.file, name="pack-file"),
+]
+
 urlpatterns: list[URLPattern] = [
     *_apart,
     *_first,
@@ -268,5 +302,7 @@ urlpatterns: list[URLPattern] = [
     *_mis,
     *_leave,
     *_penalties,
+    *_plans,
     *_clocks,
+    *_referrals,
 ]

@@ -22,7 +22,9 @@ from desk.queries.apart import apart_of
 from desk.queries.case import CasePage, case_in_scope, case_page, staff_around
 from desk.queries.clocks import statutory_context
 from desk.queries.ladder import owners, strip
+from desk.queries.plans import case_plans
 from desk.queries.pupil import TABS, TimelineEntry, enrolment_for, in_force
+from desk.queries.referrals import of_case
 from desk.queries.roll import Staff
 from desk.requests import StaffRequest
 from escalation.models import Case, Task
@@ -51,11 +53,13 @@ def case(request: StaffRequest, pk: int) -> HttpResponse:
         "school": found.school,
         "strip": _strip(page),
         "apart": apart_of(request.scope, found.pupil, found.school, today()),
+        "plans": case_plans(found, page.records, today()),
         "tasks": [(task, TaskForm(kind=task.kind, auto_id=f"task{task.pk}_%s")) for task in page.tasks],
         "colleagues": Staff([found.school], today()).at(found.school_id),
         "may_record": not request.scope.refusal("record_contact", found.school),
         "why_not_open": request.scope.refusal("open_documents", found.school),
         **statutory_context(request.scope, found.pupil, found.school),
+        **of_case(request.scope, found, today()),
         **_timeline(page.timeline, request.GET.get("show", ""), "all" in request.GET),
     }
     return render(request, "desk/case.html", context)
