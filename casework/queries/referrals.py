@@ -27,7 +27,7 @@ from casework.words import local_day
 from escalation.models import Case, Event, Period, StageRecord
 from escalation.queries import adopted
 from schools.models import PupilFlag, PupilParent, School, User
-from schools.queries import placement_on, school_days
+from schools.queries import placement_on
 from schools.rules import Refused
 
 HELD = (Meeting.State.HELD, Meeting.State.IN_ABSENCE)
@@ -529,21 +529,8 @@ def with_people(referrals: QuerySet[Referral]) -> QuerySet[Referral]:
     )
 
 
-def referrals_of(case: Case) -> list[Referral]:
-    """Of one case, the latest first. One statement."""
-    return list(with_people(Referral.objects.filter(case=case)))
-
-
 def in_schools(schools: Collection[School]) -> QuerySet[Referral]:
     return with_people(Referral.objects.filter(case__school__in=schools))
-
-
-def waits_for(referral: Referral, on: dt.date) -> int | None:
-    """School days since it was sent without any answer; None where it waits for none. One statement."""
-    if referral.state != Referral.State.SENT or referral.sent_on is None:
-        return None
-    days = school_days(referral.case.school, {referral.case.year, referral.case.year + 1})
-    return days.first_after(on) - days.first_after(referral.sent_on)
 
 
 def title_of(referral: Referral) -> str:
