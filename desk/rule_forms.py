@@ -248,6 +248,7 @@ class PartForm:
         yield "who", "Who sees to it", "select", ROLES
         yield "reopens", "Can open again", "select", self._reopens()
         yield "period_codes", "Codes of such a period", "text", (), "I, for instance; only for “each new period”"
+        yield "compulsory_age_only", "Only for pupils of compulsory school age", "check"
 
     def _of_recovery(self) -> Iterator[tuple[Any, ...]]:
         yield "who", "Who sees to it", "select", ROLES
