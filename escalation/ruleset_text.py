@@ -160,8 +160,10 @@ def _slot(parent: Any) -> int:
 
 def _take_what_follows(parent: Any) -> Any:
     """The blank line and the comments below a part, which belong to what comes next; None where there are none."""
-    holder, last = _last_leaf(parent) if isinstance(parent, CommentedMap | CommentedSeq) else (None, None)
-    kept = holder.ca.items.get(last) if last is not None else None
+    if not isinstance(parent, CommentedMap | CommentedSeq):
+        return None
+    holder, last = _last_leaf(parent)
+    kept = holder.ca.items.get(last)
     token = kept[_slot(holder)] if kept else None
     if token is None or not token.value.startswith("\n"):
         return None
@@ -170,9 +172,10 @@ def _take_what_follows(parent: Any) -> Any:
 
 
 def _put_what_follows(parent: Any, token: Any) -> None:
-    holder, last = _last_leaf(parent) if token is not None else (None, None)
-    if last is not None:
-        holder.ca.items.setdefault(last, [None, None, None, None])[_slot(holder)] = token
+    if token is None or not parent:
+        return
+    holder, last = _last_leaf(parent)
+    holder.ca.items.setdefault(last, [None, None, None, None])[_slot(holder)] = token
 
 
 def move(data: CommentedMap, place: Place, step: int) -> None:

@@ -160,7 +160,7 @@ def _item(data: dict[str, Any], part: str, number: int) -> dict[str, Any]:
 
 def _label(part: str, item: dict[str, Any], number: int) -> str:
     if part == "stages":
-        return stage_label(str(item.get("id") or f"{number + 1}"))
+        return stage_label(str(item.get("id", "")) or f"{number + 1}")
     if part == "bands":
         return f"The band “{item.get('name') or number + 1}”"
     return f"“{item.get('name') or number + 1}”"

@@ -569,6 +569,7 @@ def test_what_carries_over_is_added_changed_and_taken_out(lead: Client) -> None:
 
 def test_the_carry_over_of_a_shipped_ladder_keeps_its_place(lead: Client) -> None:
     draft = begin(lead, source="wigston")
+    assert "Stage 0: Tutor" in lead.get(f"/rules/drafts/{draft.pk}/").content.decode()
     edit_carry_over(lead, draft, letter="", note="For those who were persistently absent.")
     draft.refresh_from_db()
     was = load_ruleset("wigston").text.splitlines()
