@@ -29,6 +29,7 @@ from casework.models import (
 )
 from casework.part_time import Terms, agree_timetable
 from casework.plans import Act, Content, draft_plan
+from casework.referrals import open_referral
 from casework.slots import Block, make_slots
 from casework.support import offer_support
 from desk.urls import urlpatterns
@@ -37,6 +38,8 @@ from escalation.drafts import begin_draft
 from escalation.engine.ruleset import load_ruleset
 from escalation.models import Adoption, Case, Period, StageRecord, Task, WatchEntry
 from escalation.trials import Ladder, ask_for_trial, run_trial
+from evidence.models import EvidencePack
+from evidence.services import ask_for_pack
 from letters.models import Letter, PrintBatch
 from messaging.models import Message, Reply
 from schools.models import PeopleBatch, Role
@@ -84,6 +87,11 @@ GET = {
     "register": "200 200 200 200 403 200 403 403 403 404",
     "mark": "200 200 200 200 200 200 200 404 404 404",
     "marks": "200 403 403 200 403 403 403 404 404 404",
+    "referrals": "200 403 200 200 200 200 200 403 403 200",
+    "referral-new": "200 403 200 200 200 200 403 404 404 404",
+    "referral": "200 403 200 200 200 200 200 404 404 404",
+    "referral-file": "200 403 200 200 200 200 403 404 404 404",
+    **dict.fromkeys(("packs", "pack", "pack-progress", "pack-file"), "403 403 403 200 403 200 403 404 404 404"),
     "nights": "200 403 403 200 403 200 200 403 200 200",
     "batches": "200 403 403 200 403 403 403 403 403 200",
     "batch-pdf": "200 403 403 200 403 403 403 403 403 404",
@@ -217,6 +225,7 @@ POST = {
     "penalty-notice-move": "302 403 403 302 403 302 403 404 404 404",
     "improvement-act": "302 403 403 302 403 302 403 404 404 404",
     "clock-act": "302 403 403 302 302 302 403 404 404 404",
+    "referral-act": "403 403 403 302 302 302 403 404 404 404",
     "leave-decide": "403 403 403 403 403 400 403 404 404 404",
     "leave-withdraw": "400 403 403 400 403 400 403 404 404 404",
     "part-time-review": "403 403 403 400 403 400 403 404 404 404",
@@ -225,6 +234,16 @@ POST = {
     "case-open": "302 302 302 302 302 302 403 404 404 404",
     "offer-answer": "302 302 302 302 302 302 403 404 404 404",
     "meeting-invitation": "302 302 302 302 302 302 403 404 404 404",
+    **dict.fromkeys(
+        ("plan-new", "plan-review"),
+        "302 302 302 302 302 302 403 404 404 404",
+    ),
+    **dict.fromkeys(
+        ("plan-edit", "plan-force", "plan-sign", "plan-end", "plan-carry", "series-end"),
+        "400 400 400 400 400 400 403 404 404 404",
+    ),
+    "period-extend": "403 403 400 400 403 400 403 404 404 404",
+    "series": "403 403 403 400 403 400 403 404 404 404",
     "plan-action": "302 302 302 302 302 302 403 404 404 404",
     "slots-make": "400 403 400 400 403 400 403 403 403 404",
     "slot-withdraw": "302 403 302 302 403 302 403 403 403 404",
@@ -304,7 +323,21 @@ def numbers(cast: Cast) -> dict[str, dict[str, object]]:
     by_name |= planned_for(cast, record)
     by_name |= worked_on(cast, record.case, task)
     by_name |= files_read_in(cast)
+    by_name |= referred(cast, record.case)
     return by_name | {"task": {"pk": task.pk}, "letter": {"pk": letter.pk}}
+
+
+def referred(cast: Cast, case: Case) -> dict[str, dict[str, object]]:
+    """A referral that is being written, and an evidence pack that is made."""
+    lead = {"by": cast.staff[Role.ATTENDANCE_LEAD], "role": "attendance_lead", "on": TODAY, "now": NOW}
+    referral = open_referral(case=case, form="early-help", **lead)
+    pack = ask_for_pack(case=case, purpose="court", parent=None, **lead)
+    kept = default_storage.save(f"packs/{pack.pk}.pdf", ContentFile(b"%PDF-1.7"))
+    EvidencePack.objects.filter(pk=pack.pk).update(state="done", pdf=kept, sha256="0" * 64, finished_at=NOW)
+    by_name: dict[str, dict[str, object]] = {"referral-new": {"pk": case.pk}, "packs": {"pk": case.pk}}
+    by_name |= {"referral": {"pk": referral.pk}, "referral-file": {"pk": referral.pk, "ending": "csv"}}
+    by_name |= {"referral-act": {"pk": referral.pk, "act": "sent"}, "pack-file": {"pk": pack.pk, "ending": "pdf"}}
+    return by_name | {name: {"pk": pack.pk} for name in ("pack", "pack-progress")}
 
 
 def files_read_in(cast: Cast) -> dict[str, dict[str, object]]:

@@ -328,7 +328,7 @@ def test_what_stops_every_worker_is_given_up(story: tuple[Cast, Case]) -> None:
 
 def test_a_name_that_no_font_can_print_fails_with_a_sentence(story: tuple[Cast, Case]) -> None:
     cast, case = story
-    case.pupil.last_name = "\U00012000"
+    case.pupil.last_name = "\U000f0000"
     case.pupil.save()
     pack = ask_for_pack(case=case, purpose="court", parent=None, **as_lead(cast))
     make_pack(pack_id=pack.pk, clock=lambda: LATER, key=KEY)

@@ -54,7 +54,7 @@ OWN: dict[str, set[str]] = {
         "returns",
         "referral_form",
     },
-    "evidence": set(),
+    "evidence": {"exhibits", "gather", "keys", "manifest", "scope", "seal", "setting", "verifying"},
     "desk": {
         "leave_forms",
         *{"clock_forms", "penalty_forms"},
@@ -65,6 +65,7 @@ OWN: dict[str, set[str]] = {
         *{"trial_chart", "trial_form", "words"},
         "text_form",
         "discretion_forms",
+        "referral_forms",
     },
     "demo": {
         "absence",
