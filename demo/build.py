@@ -21,6 +21,7 @@ from attendance.grid import EMPTY_ROW, SESSIONS, slots_of
 from attendance.history import FirstEntries, pack
 from attendance.models import ImportBatch, MarkChange, MarkDetail, RegisterRow
 from demo.absence import absence_shares
+from demo.foreseen import Foreseen, Reason, half_term_begins, taken_from
 from demo.population import ParentPlan, PupilPlan, make_pupils, single_out
 from demo.registers import NO_MARK, NOT_YET, Change, SchoolYear, make_registers
 from demo.structure import YEARS, GroupPlan, SchoolPlan, read_groups
@@ -65,8 +66,11 @@ class Built:
     enrolments: dict[int, Enrolment] = field(default_factory=dict)
     marks: dict[str, int] = field(default_factory=dict)
     """Marks in the register by URN."""
+    batches: list[ImportBatch] = field(default_factory=list)
     corrections: list[MarkChange] = field(default_factory=list)
-    """History of the marks that were N first, not stored yet: see ``enter_history``."""
+    """The files that brought the marks, and the history of those that were N first, not stored yet: see ``enter_history``."""
+    foreseen: dict[str, Foreseen] = field(default_factory=dict)
+    """What the staff will meet in the last half term, by URN."""
 
 
 def at(date: dt.date, hour: int, minute: int = 0) -> dt.datetime:
@@ -92,8 +96,9 @@ def build(today: dt.date, only: str = "") -> Built:
 
 
 def enter_history(built: Built) -> None:
-    """Stores the corrections once the nights are over. Every mark of the demo is in its row from the start as it reads today, so a night
-    must not take the corrections, which are dated later than itself, for news."""
+    """Stores files and corrections once the nights are over. Every mark that came from a file is in its row from the start as it reads
+    today, so a night must not take what is dated later than itself for news."""
+    ImportBatch.objects.bulk_create(built.batches)
     MarkChange.objects.bulk_create(built.corrections, BATCH)
 
 
@@ -123,6 +128,7 @@ def _school(plan: SchoolPlan, group: Group, number: int) -> School:
         telephone=f"01632 960{tail:03}",
         email=f"attendance@{plan.slug}.example",
         target=plan.target,
+        register_source=plan.register_source,
     )
     RegisterTime.objects.bulk_create(
         RegisterTime(school=school, session=session, label=label, opens=opens, closes=closes)
@@ -252,7 +258,8 @@ def _parents(plans: list[PupilPlan], pupils: list[Pupil]) -> None:
 def _register(year: SchoolYear, today: dt.date, built: Built) -> None:
     """One school's rows of one year, the batch that they came from, and what was corrected since."""
     school, officer = built.schools[year.school.urn], built.officers[year.school.urn]
-    grid = _grid(year)
+    stays = _in_the_file(year, today)
+    grid = np.where(stays, _grid(year), NO_MARK)
     rows = RegisterRow.objects.bulk_create(
         [
             RegisterRow(
@@ -264,10 +271,55 @@ def _register(year: SchoolYear, today: dt.date, built: Built) -> None:
     )
     ids = {id(plan): row.pk for plan, row in zip(year.rows, rows, strict=True)}
     built.marks[school.urn] = built.marks.get(school.urn, 0) + int((grid != NO_MARK).sum())
-    history = _entered_first(year, grid)
-    _batches(year, history, [row.pk for row in rows], today, school, officer)
+    if year.year == YEARS[-1]:
+        built.foreseen[school.urn] = _foreseen(year, stays, today, built)
+        _, places = slots_of(year.days)
+        year.changes = [change for change in year.changes if stays[places[change.place]]]
+    history = np.where(stays, _entered_first(year, grid), NO_MARK)
+    _batches(year, history, [row.pk for row in rows], today, school, officer, built)
     built.corrections += [_mark_change(change, ids, year, school, officer) for change in year.changes]
-    MarkDetail.objects.bulk_create(_minutes_late(year, ids, today), BATCH)
+    MarkDetail.objects.bulk_create(_minutes_late(year, ids, today, stays), BATCH)
+
+
+def _in_the_file(year: SchoolYear, today: dt.date) -> np.ndarray:
+    """bool[slots]: the sessions that came from the school's MIS: all, but for the last days of a school that takes its registers here,
+    or where nothing was read in lately."""
+    _, places = slots_of(year.days)
+    stays = np.ones(len(EMPTY_ROW), dtype=bool)
+    if year.year != YEARS[-1]:
+        return stays
+    if year.school.register_source == "handrail":
+        stays[places[2 * taken_from(year.days, today) :]] = False
+    if year.school.read_in_up_to:
+        stays[places[2 * year.days.first_after(year.school.read_in_up_to) :]] = False
+    return stays
+
+
+def _foreseen(year: SchoolYear, stays: np.ndarray, today: dt.date, built: Built) -> Foreseen:
+    """What the staff will meet from the beginning of the half term on."""
+    found, begins = Foreseen(), half_term_begins(year.days, today)
+    takes_here, (_, places) = year.school.register_source == "handrail", slots_of(year.days)
+    for change in year.changes:
+        about, enrolment = year.days.dates[change.place // 2], built.enrolments[id(change.row.enrolment)].pk
+        if about >= begins and (takes_here or stays[places[change.place]]):
+            found.unknown[about].add(enrolment)
+            found.learned[change.on].add(Reason(enrolment, about, BY_CHARACTER[change.code].code))
+    if takes_here:
+        _to_take(year, found, stays, today, built)
+    return found
+
+
+def _to_take(year: SchoolYear, found: Foreseen, stays: np.ndarray, today: dt.date, built: Built) -> None:
+    """The registers of the days that no file brought, N where the reason came later."""
+    first, (_, places) = _entered_first(year, _grid(year)), slots_of(year.days)
+    for day in range(taken_from(year.days, today), (year.days.index(today) or -1) + 1):
+        for half, session in enumerate(SESSIONS):
+            place = places[2 * day + half]
+            found.to_take[year.days.dates[day], session] = {
+                built.enrolments[id(row.enrolment)].pk: chr(mark)
+                for row, mark in zip(year.rows, first[:, place].tolist(), strict=True)
+                if mark != NO_MARK
+            }
 
 
 def _grid(year: SchoolYear) -> np.ndarray:
@@ -291,25 +343,32 @@ def _entered_first(year: SchoolYear, grid: np.ndarray) -> np.ndarray:
     return first
 
 
-def _batches(year: SchoolYear, first: np.ndarray, row_ids: list[int], today: dt.date, school: School, officer: User) -> None:
+def _batches(
+    year: SchoolYear, first: np.ndarray, row_ids: list[int], today: dt.date, school: School, officer: User, built: Built
+) -> None:
     """The year up to the last school day as one batch; this morning's marks, as far as they are in, as another."""
     _, places = slots_of(year.days)
     day = year.days.index(today)
     morning = np.zeros(first.shape[1], dtype=bool)
-    if day is not None:
+    by_file = year.year != YEARS[-1] or year.school.register_source == "mis" and not year.school.read_in_up_to
+    if day is not None and by_file:
         morning[places[2 * day : 2 * day + 2]] = True
-        _batch(np.where(morning, first, NO_MARK), row_ids, school, officer, f"register-{today}.csv", today, at(today, 8, 44))
+        marks = np.where(morning, first, NO_MARK)
+        built.batches.append(_batch(marks, row_ids, school, officer, f"register-{today}.csv", today, at(today, 8, 44)))
     last = year.days.dates[(year.days.last_on_or_before(today - dt.timedelta(days=1)) or 0)]
-    _batch(np.where(morning, NO_MARK, first), row_ids, school, officer, f"register-{year.year}.csv", last, at(last, 16, 5))
+    if not by_file:
+        last = year.school.read_in_up_to or year.days.dates[taken_from(year.days, today) - 1]
+    marks = np.where(morning, NO_MARK, first)
+    built.batches.append(_batch(marks, row_ids, school, officer, f"register-{year.year}.csv", last, at(last, 16, 5)))
 
 
 def _batch(
     marks: np.ndarray, row_ids: list[int], school: School, officer: User, name: str, latest: dt.date, moment: dt.datetime
-) -> None:
+) -> ImportBatch:
     rows, slots = np.nonzero(marks != NO_MARK)
     packed = pack(FirstEntries(np.array(row_ids, dtype=np.int64)[rows], slots, marks[rows, slots]))
     count = len(rows)
-    ImportBatch.objects.create(
+    return ImportBatch(
         school=school,
         file_name=name,
         sha256=hashlib.sha256(packed).hexdigest(),
@@ -341,16 +400,16 @@ def _mark_change(change: Change, ids: dict[int, int], year: SchoolYear, school: 
     )
 
 
-def _minutes_late(year: SchoolYear, ids: dict[int, int], today: dt.date) -> list[MarkDetail]:
+def _minutes_late(year: SchoolYear, ids: dict[int, int], today: dt.date, stays: np.ndarray) -> list[MarkDetail]:
     """How late each L of the current half term was."""
     day = year.days.last_on_or_before(today)
     if day is None or year.year != YEARS[-1]:
         return []
-    first = int(np.argmax(year.days.half_term == year.days.half_term[day]))
+    first, (_, places) = int(np.argmax(year.days.half_term == year.days.half_term[day])), slots_of(year.days)
     return [
         MarkDetail(row_id=ids[id(row)], date=year.days.dates[place // 2], session=SESSIONS[place % 2],
                    minutes_late=3 + (place * 7 + number) % 22)
         for number, row in enumerate(year.rows)
         for place in range(2 * first, 2 * day + 2)
-        if row.marks[place] == ord("L")
+        if row.marks[place] == ord("L") and stays[places[place]]
     ]  # fmt: skip

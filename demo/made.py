@@ -10,7 +10,7 @@ from demo.structure import read_groups
 from schools.models import AuditEntry, Group
 
 ACTION = "demo made"
-VERSION = 2
+VERSION = 3
 """Changed when the demo has to be made anew."""
 
 

@@ -12,12 +12,13 @@ import os
 import pickle
 import shutil
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from django.apps import apps
 from django.db import connection, models, transaction
 
+from demo.foreseen import Foreseen
 from demo.year import DemoFailed, Say, YearReport, run_year
 from schools.models import Enrolment, School
 
@@ -27,16 +28,16 @@ APART = 1_000_000
 """Distance of the copy's new numbers from the others'."""
 
 
-def run_years(*, today: dt.date, jobs: int, say: Say) -> dict[str, YearReport]:
-    """Every school's year of nights; reports by URN."""
+def run_years(*, today: dt.date, jobs: int, foreseen: Mapping[str, Foreseen], say: Say) -> dict[str, YearReport]:
+    """Every school's year of nights; ``foreseen`` and the reports by URN."""
     if connection.vendor == "sqlite":
         with connection.cursor() as cursor:
             cursor.execute("PRAGMA synchronous = OFF")  # a making that is interrupted is made anew
     schools = list(School.objects.select_related("group"))
     if jobs < 2 or connection.vendor != "sqlite" or connection.is_in_memory_db():  # type: ignore[attr-defined]
-        return {school.urn: run_year(school, today=today, say=say) for school in schools}
+        return {school.urn: run_year(school, today=today, foreseen=foreseen[school.urn], say=say) for school in schools}
     here, there = _halves(schools)
-    return _run_in_two(here, there, today, say)
+    return _run_in_two(here, there, today, foreseen, say)
 
 
 def _halves(schools: Sequence[School]) -> tuple[list[School], list[School]]:
@@ -49,7 +50,9 @@ def _halves(schools: Sequence[School]) -> tuple[list[School], list[School]]:
     return lots
 
 
-def _run_in_two(here: list[School], there: list[School], today: dt.date, say: Say) -> dict[str, YearReport]:
+def _run_in_two(
+    here: list[School], there: list[School], today: dt.date, foreseen: Mapping[str, Foreseen], say: Say
+) -> dict[str, YearReport]:
     original = Path(str(connection.settings_dict["NAME"]))
     copy = original.with_name(f"{original.name}.second")
     answer = original.with_name(f"{original.name}.report")
@@ -59,11 +62,11 @@ def _run_in_two(here: list[School], there: list[School], today: dt.date, say: Sa
     try:
         shutil.copyfile(original, copy)
         helper = multiprocessing.get_context("fork").Process(
-            target=_in_copy, args=(copy, answer, [s.pk for s in there], today, say)
+            target=_in_copy, args=(copy, answer, [s.pk for s in there], today, foreseen, say)
         )
         helper.start()
         try:
-            reports = {school.urn: run_year(school, today=today, say=say) for school in here}
+            reports = {school.urn: run_year(school, today=today, foreseen=foreseen[school.urn], say=say) for school in here}
         except BaseException:
             helper.terminate()
             raise
@@ -77,13 +80,13 @@ def _run_in_two(here: list[School], there: list[School], today: dt.date, say: Sa
             path.unlink(missing_ok=True)
 
 
-def _in_copy(copy: Path, answer: Path, school_ids: list[int], today: dt.date, say: Say) -> None:
+def _in_copy(copy: Path, answer: Path, school_ids: list[int], today: dt.date, foreseen: Mapping[str, Foreseen], say: Say) -> None:
     """The second process: its schools' years in the copy, its reports in a file."""
     connection.settings_dict["NAME"] = str(copy)
     try:
         _number_apart()
         schools = School.objects.select_related("group").filter(pk__in=school_ids)
-        done: object = {school.urn: run_year(school, today=today, say=say) for school in schools}
+        done: object = {school.urn: run_year(school, today=today, foreseen=foreseen[school.urn], say=say) for school in schools}
     except Exception:
         done = traceback.format_exc()
     connection.close()

@@ -8,15 +8,17 @@ is never reached and what is declined follows from the records' own numbers, so 
 from __future__ import annotations
 
 import datetime as dt
-import zlib
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from attendance.chasing import log_call
-from attendance.grid import academic_year_of, slot
-from attendance.models import RegisterRow
+from demo.appointments import Appointments
 from demo.build import at
+from demo.calling import hear_reasons, hear_the_same_day, ring_round, this_morning
+from demo.casework import Casework
+from demo.chance import number, one_of
+from demo.foreseen import Foreseen
+from demo.taking import FORGOTTEN_LAST_AFTERNOON, take_registers
 from escalation.models import Task, WatchEntry
 from escalation.services import close_watch_entry, complete_task
 from letters.catalogue import wording_for
@@ -31,7 +33,7 @@ from letters.services import (
     mark_posted,
 )
 from letters.states import WAITING
-from schools.models import Parent, Placement, Pupil, PupilParent, Role, School, StaffRole
+from schools.models import Placement, PupilParent, Role, School, StaffRole
 from schools.rules import Refused
 from schools.schooldays import SchoolDays
 from schools.staff import StaffDirectory
@@ -78,38 +80,61 @@ POSTING_WEEKDAY = 3
 """The post goes on Thursdays; in a short week on its last school day."""
 
 
-def one_of(values: tuple[str, ...], *key: object) -> str:
-    return values[number(len(values), *key)]
-
-
-def number(below: int, *key: object) -> int:
-    """A fixed number from 0 up to ``below`` for a key: chance that comes out the same each time."""
-    return zlib.crc32(" ".join(map(str, key)).encode()) % below
-
-
 @dataclass
 class ScriptedStaff:
-    """The staff of one school over its year. ``render_from``: letters approved before it keep their words without a PDF."""
+    """The staff of one school over its year. ``render_from``: letters approved before it keep their words without a PDF;
+    ``today``: the fixed day."""
 
     school: School
     days: SchoolDays
     render_from: dt.date
+    today: dt.date
+    foreseen: Foreseen = field(default_factory=Foreseen)
     directory: StaffDirectory = field(init=False)
 
     def __post_init__(self) -> None:
         self.directory = StaffDirectory.of(self.school, self.days.dates[0])
-        self.parents, self.placements = _parents(self.school), _placements(self.school, self.days.dates[0])
+        self.links = _links(self.school)
+        self.parents = {pupil: links[0].parent for pupil, links in self.links.items()}
+        self.placements = _placements(self.school, self.days.dates[0])
         self._found: dict[tuple[str, int | None, str], StaffRole] = {}
-        self.officer = self._held(Role.OFFICER)
+        self.officer = self.held(Role.OFFICER)
+        self.appointments = Appointments(self)
+        self.casework = Casework(self, self.today)
+        self.heard: set[tuple[int, dt.date]] = set()
 
     def day(self, on: dt.date) -> None:
         """One school day's work, before the night of ``on``."""
+        if on >= self.render_from:
+            self._of_the_last_half_term(on)
+        self.casework.day(on)
         self._tasks(on)
         self._letters(on)
         if self._posts_on(on):
             self._post(on)
 
-    def _held(self, role: str, year_group: int | None = None, form: str = "") -> StaffRole:
+    def _of_the_last_half_term(self, on: dt.date) -> None:
+        """What is only played for the days that a visitor sees: registers taken here, first-day calling, meetings."""
+        take_registers(self, on, "AM")
+        ring_round(self, on)
+        hear_reasons(self, on)
+        is_last = self.days.first_after(on) == self.days.first_on_or_after(self.today)
+        take_registers(self, on, "PM", FORGOTTEN_LAST_AFTERNOON if is_last else ())
+        if (on, "PM") in self.foreseen.to_take:
+            hear_the_same_day(self, on)
+            self.casework.read_a_file_that_disagrees(on)
+        if self.school.phase == School.Phase.SECONDARY and on.weekday() == 0:
+            self.appointments.offer_times(on, self._in_days(on, 8))
+        self.appointments.day(on)
+
+    def this_morning(self) -> None:
+        """The fixed day up to half past nine."""
+        forms = sorted({form for year_group, form in self.placements.values() if form})
+        take_registers(self, self.today, "AM", tuple(forms[5:8:2]))
+        this_morning(self, self.today)
+        self.casework.prepare_one(self.today)
+
+    def held(self, role: str, year_group: int | None = None, form: str = "") -> StaffRole:
         held = self.directory.who(role, year_group, form)
         if held is None:
             raise Refused(f"{self.school.name} has nobody in the role {role} or in one that stands in: see demo/workforce.py.")
@@ -154,6 +179,8 @@ class ScriptedStaff:
 
     def _record(self, task: Task, on: dt.date, outcome: str) -> None:
         note = one_of(WORDS[task.kind], "note", task.pk) if outcome in ("spoke", "attended") and task.kind in WORDS else ""
+        if self.appointments.keeps(task):
+            return
         parent = self.parents.get(task.case.pupil_id) if task.kind in ("conversation", "call", "meeting") else None
         complete_task(
             task=task,
@@ -208,7 +235,7 @@ class ScriptedStaff:
     def _approver(self, pupil_id: int, role: str) -> StaffRole:
         year_group, form = self.placements.get(pupil_id, (None, ""))
         if (role, year_group, form) not in self._found:
-            self._found[role, year_group, form] = self._held(role, year_group, form)
+            self._found[role, year_group, form] = self.held(role, year_group, form)
         return self._found[role, year_group, form]
 
     def _held_or_declined(self, letter: Letter, approver: StaffRole, on: dt.date) -> bool:
@@ -268,30 +295,6 @@ class ScriptedStaff:
             batch = make_print_batch(school=self.school, now=at(on, 14), by=by, role=role)
             mark_posted(batch=batch, on=on, now=at(on, 15, 30), by=by, role=role)
 
-    # --- ringing round ----------------------------------------------------------------------------------------------------------------
-
-    def ring_round(self, on: dt.date) -> None:
-        """First-day calling: the officer rings about those without a reason; whom nobody reached is still N today."""
-        place = slot(on, "AM")
-        rows = RegisterRow.objects.filter(school=self.school, year=academic_year_of(on), enrolment__ends__isnull=True)
-        silent = [pupil for pupil, marks in rows.values_list("enrolment__pupil", "marks") if "N" in marks[place : place + 2]]
-        for pupil in Pupil.objects.filter(pk__in=silent):
-            parent, outcome = (
-                self.parents.get(pupil.pk),
-                ("no_answer", "left_message", "no_answer", "")[number(4, "ring", pupil.pk, on)],
-            )
-            if parent and outcome:
-                log_call(
-                    pupil=pupil,
-                    school=self.school,
-                    about=on,
-                    by=self.officer.user,
-                    role=Role.OFFICER,
-                    now=at(on, 9, number(50, "ring", pupil.pk)),
-                    outcome=outcome,
-                    parent=parent,
-                )
-
     # --- the watch list ---------------------------------------------------------------------------------------------------------------
 
     def see_to_watch_list(self, on: dt.date) -> None:
@@ -299,7 +302,7 @@ class ScriptedStaff:
         old = WatchEntry.objects.filter(school=self.school, state=WatchEntry.State.OPEN, opened_on__lt=on - dt.timedelta(days=10))
         for entry in old.select_related("school"):
             if number(100, "watch", entry.pk) < 97:
-                by = self._held(entry.role).user
+                by = self.held(entry.role).user
                 close_watch_entry(
                     entry=entry, by=by, role=entry.role, reason="Talked about with the family; noted.", now=at(on, 16)
                 )
@@ -311,7 +314,10 @@ def _placements(school: School, since: dt.date) -> dict[int, tuple[int | None, s
     return {pupil: (year, form) for pupil, year, form in found.values_list("enrolment__pupil", "year_group", "form")}
 
 
-def _parents(school: School) -> dict[int, Parent]:
-    """The parent whom the school rings first, by pupil."""
-    links: Iterable[PupilParent] = PupilParent.objects.filter(pupil__enrolments__school=school, no_contact_from__isnull=True)
-    return {link.pupil_id: link.parent for link in sorted(links.select_related("parent"), key=lambda link: -link.priority)}  # type: ignore[attr-defined]
+def _links(school: School) -> dict[int, list[PupilParent]]:
+    """Whom the school may ring about a pupil, in the order in which it does."""
+    found: dict[int, list[PupilParent]] = defaultdict(list)
+    links = PupilParent.objects.filter(pupil__enrolments__school=school, no_contact_from__isnull=True).select_related("parent")
+    for link in links.order_by("priority", "pk").distinct():
+        found[link.pupil_id].append(link)
+    return found

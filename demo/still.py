@@ -16,7 +16,7 @@ from schools.models import School
 from schools.schooldays import SchoolDays
 from schools.staff import StaffDirectory
 
-ROOMS = ("schools", "attendance", "escalation", "letters", "demo")
+ROOMS = ("schools", "messaging", "attendance", "escalation", "casework", "letters", "demo")
 
 
 @contextmanager

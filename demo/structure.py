@@ -67,6 +67,10 @@ class SchoolPlan:
     no_transport: tuple[dt.date, ...] = ()
     previous: tuple[str, ...] = ()
     named: Mapping[str, str] = field(default_factory=dict)
+    register_source: str = "mis"
+    """Where registers are taken: in the MIS, or here ("handrail")."""
+    read_in_up_to: dt.date | None = None
+    """The last day whose register came from the MIS, where nothing has come since."""
 
     @property
     def slug(self) -> str:

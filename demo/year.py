@@ -8,11 +8,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
 from django.db import transaction
 
 from attendance.grid import academic_year_of
 from demo.build import at
+from demo.foreseen import Foreseen, half_term_begins
 from demo.staff import ScriptedStaff
 from demo.still import calendars_and_staff_stand_still
 from escalation.night import NightReport
@@ -21,8 +21,6 @@ from schools.models import School
 from schools.queries import school_days
 from schools.schooldays import SchoolDays
 
-RINGS_ON_RECORD = 5
-"""School days before today whose first-day calls are recorded: older ones found their reason."""
 Say = Callable[[str], None]
 
 
@@ -40,50 +38,44 @@ class YearReport:
     seconds: float
 
 
-def run_year(school: School, *, today: dt.date, say: Say) -> YearReport:
+def run_year(school: School, *, today: dt.date, foreseen: Foreseen, say: Say) -> YearReport:
     """Every night of the academic year that holds ``today``, before ``today``, with the scripted staff between them."""
     gc.freeze()
     gc.disable()  # a year of rows is made and dropped: counting references is enough, and looking for cycles costs a tenth of the time
     try:
         with calendars_and_staff_stand_still():
-            return _run_year(school, today, say)
+            return _run_year(school, today, foreseen, say)
     finally:
         gc.enable()
         gc.unfreeze()
 
 
-def _run_year(school: School, today: dt.date, say: Say) -> YearReport:
+def _run_year(school: School, today: dt.date, foreseen: Foreseen, say: Say) -> YearReport:
     began = time.perf_counter()
     days = school_days(school, [academic_year_of(today)])
     past = [date for date in days.dates if date < today]
-    staff = ScriptedStaff(school, days, render_from=_half_term_begins(days, today))
+    staff = ScriptedStaff(school, days, render_from=half_term_begins(days, today), today=today, foreseen=foreseen)
     report = NightReport(school.urn, school.name, past[0])
     for on in past:
         with transaction.atomic():
-            report = _run_day(staff, on, rings=on >= past[-RINGS_ON_RECORD])
+            report = _run_day(staff, on)
         if _ends_half_term(days, on):
             say(f"{school.name}: {days.days[days.index(on) or 0].half_term} is done")
+    staff.this_morning()  # a transaction for each act: a text is sent outside any
     return YearReport(school.urn, len(past), report, time.perf_counter() - began)
 
 
-def _run_day(staff: ScriptedStaff, on: dt.date, *, rings: bool) -> NightReport:
+def _run_day(staff: ScriptedStaff, on: dt.date) -> NightReport:
     """What the staff do on a day, and its night."""
     school, days = staff.school, staff.days
     staff.day(on)
-    if rings:
-        staff.ring_round(on)
     report = whole_night(school=school, on=on, now=at(on, 18, 5), today=on)
     if report.errors:
         raise DemoFailed(f"{school.name}, night of {on:%-d %B %Y}: {' '.join(report.errors)}")
     if days.ends_week[days.index(on) or 0]:
+        staff.casework.see_to_clocks(on)
         staff.see_to_watch_list(on)
     return report
-
-
-def _half_term_begins(days: SchoolDays, today: dt.date) -> dt.date:
-    """First day of the half term that holds ``today`` or ended last: from here on letters are made as PDF."""
-    day = days.last_on_or_before(today) or 0
-    return days.dates[int(np.argmax(days.half_term == days.half_term[day]))]
 
 
 def _ends_half_term(days: SchoolDays, on: dt.date) -> bool:

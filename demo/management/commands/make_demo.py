@@ -59,7 +59,7 @@ class Command(BaseCommand):
         with transaction.atomic():
             built = build(today(), only)
         self._say(f"{sum(built.marks.values()):,} marks of {len(built.enrolments):,} enrolments are in; the nights begin")
-        reports = run_years(today=today(), jobs=jobs, say=self._say)
+        reports = run_years(today=today(), jobs=jobs, foreseen=built.foreseen, say=self._say)
         with transaction.atomic():
             enter_history(built)
         pupils = {urn: report.last.pupils for urn, report in reports.items()}
