@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from casework import referrals
 from casework.models import Meeting
 from escalation.models import Event, Task
-from tests.policies.telling import Story, away, day
+from letters.referral_form import make_ready
+from schools.rules import Refused
+from tests.policies.telling import Story, at, away, day
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sqlite_too]
 
@@ -34,6 +37,28 @@ def to_the_plan(story: Story, name: str, *, parent: str, letters: int) -> None:
     assert story.periods(name) == [("4", "2025-11-03", "2025-11-24", "")]
 
 
+def refers_to_the_service(story: Story) -> None:
+    lead = {"by": story.cast.staff["attendance_lead"], "role": "attendance_lead"}
+    written = lead | {"on": day("2025-12-10"), "now": at(day("2025-12-10"), 10)}
+    referral = referrals.open_referral(case=story.case("imogen"), form="goldington-ews", **written)
+    with pytest.raises(Refused, match="Discussed with the parents: nobody has said it yet"):
+        make_ready(referral=referral, despite="", **written)
+    answers = {
+        "discussed": "9 December, by telephone with Ms Marlow.",
+        "summary": "Calls, a letter, a plan of three weeks, a meeting.",
+    }
+    answers |= {"staff_safety": "None known.", "learning": "Behind in reading."}
+    referrals.answer(referral=referral, answers=answers, **written)
+    make_ready(referral=referral, despite="The action plan lies beside it on paper.", **written)
+    referrals.mark_sent(
+        referral=referral, sent_on=written["on"], how="Secure e-mail", to="Education Welfare Service", **written
+    )
+    assert story.case("imogen").with_authority_since is None, "sent is not yet taken"
+    answered = lead | {"on": day("2025-12-15"), "now": at(day("2025-12-15"), 9)}
+    referrals.acknowledge(referral=referral, answered_on=day("2025-12-12"), reference="EWS 41", **answered)
+    referrals.hand_over(referral=referral, taken_on=day("2025-12-15"), **answered)
+
+
 def test_up_the_whole_ladder() -> None:
     story = Story("goldington", imogen=FIRST | away("2025-11-12 to 2025-11-18", "2025-12-08 to 2025-12-12"))
     to_the_plan(story, "imogen", parent="Morwenna", letters=2)
@@ -45,10 +70,12 @@ def test_up_the_whole_ladder() -> None:
     meeting = story.asks_to(last, "2025-12-01", "2025-12-09", by="attendance_lead")
     story.goes_out(last, "2025-12-01", by="head_of_year")
 
-    # The parents do not come. The referral form is a person's next step; nothing refers by itself.
+    # The parents do not come. Nothing refers by itself: the form is a person's next step, and it names what it lacks.
     story.meets(meeting, "2025-12-09", came=False)
     assert set(Task.objects.filter(stage_record=last).values_list("kind", "outcome")) == {("meeting", "held_in_absence")}
     assert story.case("imogen").with_authority_since is None
+    refers_to_the_service(story)
+    assert story.case("imogen").with_authority_since == day("2025-12-15")
 
     story.is_over()
     assert story.letters("imogen") == [
