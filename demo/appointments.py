@@ -62,12 +62,12 @@ class Appointments:
 
     def day(self, on: dt.date) -> None:
         """Meetings of the day are held, others moved or called off, new ones planned."""
-        for task, meeting in list(self.planned.items()):
+        for planned, meeting in list(self.planned.items()):
             if meeting.starts_at.date() == on:
                 self._hold(meeting, on)
-                del self.planned[task]
+                del self.planned[planned]
             elif (meeting.starts_at.date() - on).days == 1:
-                self._shift(task, meeting, on)
+                self._shift(planned, meeting, on)
         waiting = Task.objects.filter(case__school=self.staff.school, state=Task.State.OPEN, kind__in=KINDS)
         for task in waiting.exclude(pk__in=self.planned).select_related("case__pupil", "case__school", "stage_record", "owner"):
             self._plan(task, on)

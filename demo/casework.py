@@ -47,7 +47,7 @@ GAP = dt.timedelta(days=24)
 """C2 marks further apart than this belong to two timetables."""
 CLOCK_LIES = 5
 """School days until a clock is dealt with."""
-Act = Callable[[dt.date], None]
+Act = Callable[[dt.date], object]
 
 
 @dataclass

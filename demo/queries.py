@@ -16,12 +16,12 @@ from schools.models import Enrolment, Group, Role, School, StaffRole
 from schools.staff import StaffDirectory
 
 SEES: dict[str, str] = {
-    Role.OFFICER: "Today: whom to ring, what is new, what is due",
-    Role.HEAD_OF_YEAR: "Decisions: the letters of the years or the house",
-    Role.TUTOR: "My form: this week’s marks, whom to talk to",
-    Role.HEAD: "Decisions: the letters that the head approves",
-    Role.ATTENDANCE_LEAD: "Today for the whole school, and the gravest letters",
-    Role.SAFEGUARDING_LEAD: "Today, with those who need protection",
+    Role.OFFICER: "Today: whom to ring and text, which registers are missing, what is due",
+    Role.HEAD_OF_YEAR: "Decisions: the letters of the years or the house; their meetings",
+    Role.TUTOR: "My form: the register, this week’s marks, whom to talk to",
+    Role.HEAD: "Decisions: the letters that the head approves; leave that waits",
+    Role.ATTENDANCE_LEAD: "Cases: every stage and meeting, notices, returns to the authority",
+    Role.SAFEGUARDING_LEAD: "Safeguarding: concerns that nobody else reads",
     Role.TRUST_LEAD: "All schools of the group",
     Role.ADMINISTRATOR: "Nights and imports; no pupil",
     Role.GOVERNOR: "The school’s ladder; no pupil",
@@ -82,17 +82,20 @@ def choices(on: dt.date) -> list[GroupChoices]:
 
 
 def start_here(groups: Iterable[GroupChoices]) -> list[Choice]:
-    """Three people of one secondary school to begin with: the officer, the head of year with most letters, a tutor."""
+    """People of one secondary school to begin with: officer, head of year with most letters, tutor, attendance lead, safeguarding lead."""
     schools = [school for group in groups for school in group.schools if school.school.phase == School.Phase.SECONDARY]
     if not schools:
         return []
     school = max(
         schools, key=lambda school: max((each.letters for each in school.people if each.role == Role.HEAD_OF_YEAR), default=0)
     )
-    officer = next((each for each in school.people if each.role == Role.OFFICER), None)
+    officer, lead, safeguarding = (
+        next((each for each in school.people if each.role == role), None)
+        for role in (Role.OFFICER, Role.ATTENDANCE_LEAD, Role.SAFEGUARDING_LEAD)
+    )
     head = max((each for each in school.people if each.role == Role.HEAD_OF_YEAR), key=lambda each: each.letters, default=None)
     tutor = next(iter(school.tutors), None)
-    return [_at(choice, school.school) for choice in (officer, head, tutor) if choice]
+    return [_at(choice, school.school) for choice in (officer, head, tutor, lead, safeguarding) if choice]
 
 
 def _at(choice: Choice, school: School) -> Choice:
