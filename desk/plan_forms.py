@@ -30,6 +30,10 @@ def _short(label: str, **attributes: Any) -> forms.CharField:
     )
 
 
+def _tick(label: str) -> forms.BooleanField:
+    return forms.BooleanField(label=label, required=False, widget=forms.CheckboxInput(attrs={"class": "box"}))
+
+
 def _number(value: Any, least: int) -> int:
     try:
         return max(least, min(int(value), MOST_ROWS))
@@ -52,7 +56,7 @@ class PlanForm(forms.Form):
         widget=forms.NumberInput(attrs={"class": "input input--short", "step": "any"}),
         error_messages={"invalid": "Target: give a number, such as 92 or 92.5."},
     )  # fmt: skip
-    low_target_meant = forms.BooleanField(label="A target at or below today’s figure is meant", required=False)
+    low_target_meant = _tick("A target at or below today’s figure is meant")
     concern = _words("Why the plan is made, and what is wanted")
 
     def __init__(self, *args: Any, kind: str, rows: int = ROWS, steps: int = STEPS, **named: Any) -> None:
@@ -68,7 +72,7 @@ class PlanForm(forms.Form):
 
     def _add_fields(self) -> None:
         for key, name in barrier_names(self.kind).items():
-            self.fields[f"barrier-{key}"] = forms.BooleanField(label=name, required=False)
+            self.fields[f"barrier-{key}"] = _tick(name)
             self.fields[f"said-{key}"] = _short(f"{name}, in words")
         for side, label in PROMISES.items():
             self.fields[f"promise-{side}"] = _words(label, hint="One a line.")
@@ -183,7 +187,7 @@ class ForceForm(forms.Form):
     """A draft comes into force. ``replaces``: the name of the plan that it takes the place of."""
 
     seen = forms.IntegerField(widget=forms.HiddenInput)
-    in_absence = forms.BooleanField(label="Put in place without the parents", required=False)
+    in_absence = _tick("Put in place without the parents")
     how_tried = _words("How the parents were asked", hint="By letter, by telephone, to which times. It stands in the case.")
 
     def __init__(self, *args: Any, replaces: str = "", **named: Any) -> None:
@@ -247,7 +251,7 @@ class SeriesForm(forms.Form):
 
 class EndSeriesForm(forms.Form):
     because = _text("Why", longest=200, missing="Say why the weekly messages stop: it is kept with the case.")
-    no_longer_a_concern = forms.BooleanField(label="No longer a concern: the postcard goes home", required=False)
+    no_longer_a_concern = _tick("No longer a concern: the postcard goes home")
 
 
 class CarryForm(forms.Form):
