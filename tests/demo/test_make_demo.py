@@ -148,3 +148,52 @@ def test_the_last_night_run_again_changes_nothing(made: Made, rows: sqlite3.Conn
     before = [count(rows, f"SELECT count(*) FROM {table}") for table in tables]
     manage(made.database, "nightly", "--on", "2026-06-12")
     assert [count(rows, f"SELECT count(*) FROM {table}") for table in tables] == before
+
+
+# --- what a visitor meets in the last half term ---------------------------------------------------------------------------------------
+
+
+def outcomes(rows: sqlite3.Connection, table: str, column: str) -> set[str]:
+    return {value for (value,) in rows.execute(f"SELECT DISTINCT {column} FROM {table}")}
+
+
+def test_absences_are_rung_about_every_day_of_the_last_half_term(rows: sqlite3.Connection) -> None:
+    assert outcomes(rows, "attendance_absencecall", "outcome") >= {"spoke", "no_answer", "left_message"}
+    assert count(rows, "SELECT count(DISTINCT about) FROM attendance_absencecall WHERE about >= '2026-06-01'") >= 8
+    assert count(rows, "SELECT count(*) FROM attendance_absencecall WHERE expected_return IS NOT NULL") > 0
+
+
+def test_leave_was_asked_for_granted_and_refused_and_some_waits(rows: sqlite3.Connection) -> None:
+    assert outcomes(rows, "casework_leaverequest", "state") >= {"asked", "granted", "refused"}
+    first = "SELECT count(*) FROM casework_leaverequest WHERE asked_on > first_day"
+    assert count(rows, first) == 0, "leave is asked for in advance"
+
+
+def test_nearly_every_c2_has_its_timetable(rows: sqlite3.Connection) -> None:
+    with_c2 = count(
+        rows, "SELECT count(DISTINCT enrolment_id) FROM attendance_registerrow WHERE year = 2025 AND instr(marks, 't') > 0"
+    )
+    agreed = count(rows, "SELECT count(DISTINCT pupil_id) FROM casework_parttimetimetable")
+    assert agreed > 0 and with_c2 - agreed <= max(3, with_c2 // 4)
+
+
+def test_meetings_returns_and_notices_are_under_way(rows: sqlite3.Connection) -> None:
+    assert outcomes(rows, "casework_meeting", "state") >= {"planned", "held"}
+    assert outcomes(rows, "casework_clock", "state") >= {"open", "prepared", "sent"}
+    assert outcomes(rows, "casework_penaltyrequest", "state") >= {"prepared", "issued"}
+    assert count(rows, "SELECT count(*) FROM casework_improvementnotice") > 0
+    assert count(rows, "SELECT count(*) FROM casework_safeguardingnote WHERE read_at IS NULL") > 0
+    assert count(rows, "SELECT count(*) FROM casework_pause WHERE lifted_on IS NULL") > 0
+
+
+def test_texts_left_and_replies_came(rows: sqlite3.Connection) -> None:
+    assert count(rows, "SELECT count(*) FROM messaging_message WHERE state = 'delivered'") > 0
+    assert count(rows, "SELECT count(*) FROM messaging_reply WHERE read_at IS NULL") > 0
+
+
+def test_registers_are_taken_here_and_one_file_disagrees(rows: sqlite3.Connection, made: Made) -> None:
+    if made.only:  # the two smallest schools have their registers in an MIS
+        assert count(rows, "SELECT count(*) FROM attendance_formregister") == 0
+        return
+    assert count(rows, "SELECT count(*) FROM attendance_formregister WHERE date >= '2026-06-11'") > 100
+    assert count(rows, "SELECT count(*) FROM attendance_registerconflict WHERE state = 'open'") > 0
