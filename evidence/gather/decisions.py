@@ -73,12 +73,13 @@ def _reason(number: int, reason: dict) -> Table | None:
 
 
 def _plain(value: object) -> str:
-    """A value of the engine's record in words: lists in a row, numbers and days as they are."""
+    """A value of the engine's record in words: marks as "2025-10-06 AM I; …", numbers and days as they are."""
     if isinstance(value, dict):
         return "; ".join(f"{key.replace('_', ' ')}: {_plain(item)}" for key, item in value.items() if item not in (None, ""))
     if isinstance(value, list):
-        return ", ".join(_plain(item) for item in value)
-    return str(value)
+        apart = "; " if any(isinstance(item, list) for item in value) else " "
+        return apart.join(_plain(item) for item in value)
+    return str(value).replace("_", " ")
 
 
 def _moment(moment: dt.datetime | None) -> str:
