@@ -107,6 +107,11 @@ def test_of_twelve_workers_who_claim_one_night_one_has_it(cast: Cast) -> None:
     assert NightRun.objects.count() == 1
 
 
+def stored() -> tuple[int, int, int]:
+    """Stages proposed (those passed over stand beside them), letters, and rows of the night."""
+    return StageRecord.objects.filter(state="proposed").count(), Letter.objects.count(), NightRun.objects.count()
+
+
 def two_nights() -> list[dict]:
     """What two processes say that are started together with the same night."""
     command = [sys.executable, "manage.py", "nightly", "--school", "900001", "--on", TODAY.isoformat(), "--format", "json"]
@@ -123,7 +128,7 @@ def test_two_processes_run_one_night_once(cast: Cast) -> None:
     reports = two_nights()
     assert sum(report["proposed"] for report in reports) == 2 and sum(report["drafted"] for report in reports) == 3
     assert [report["errors"] for report in reports] == [[], []]
-    assert (StageRecord.objects.count(), Letter.objects.count(), NightRun.objects.count()) == (2, 3, 1)
+    assert stored() == (2, 3, 1)
     kept = NightRun.objects.get()
     assert (kept.state, kept.proposed, kept.drafted) == ("done", 2, 3)
 
@@ -133,5 +138,5 @@ def test_ten_times_two_processes_run_one_night_once(cast: Cast, bar: Bar) -> Non
     for _ in range(10):
         reports = two_nights()
         assert [report["errors"] for report in reports] == [[], []]
-    assert (StageRecord.objects.count(), Letter.objects.count(), NightRun.objects.count()) == (2, 3, 1)
+    assert stored() == (2, 3, 1)
     bar(17, "10 times two processes with one school's night: 2 stages and 3 letters as after one run, 1 row of the night")
