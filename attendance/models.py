@@ -302,7 +302,9 @@ class MisConnection(models.Model):
     is_active = models.BooleanField(default=True)
     last_read_at = models.DateTimeField(null=True)
     last_error = models.TextField(blank=True)
-    read_from = models.DateTimeField(null=True, help_text="Marks changed since then are asked for; null: all. See attendance.mis.")
+    read_from = models.DateTimeField(
+        null=True, help_text="Marks changed since then are asked for; null: all. See attendance.mis."
+    )
     busy_until = models.DateTimeField(null=True, help_text="A worker that reads the school now has it until then.")
     by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     at = models.DateTimeField()
