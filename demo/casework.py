@@ -45,8 +45,8 @@ HOLIDAYS, EXCEPTIONS = 3, 2
 """Requests for leave of a school that follow from its register: at most so many refused, and so many granted."""
 GAP = dt.timedelta(days=24)
 """C2 marks further apart than this belong to two timetables."""
-CLOCK_LIES = 5
-"""School days until a clock is dealt with."""
+CLOCK_LIES, FORGOTTEN_FOR = 5, dt.timedelta(days=30)
+"""School days until a clock is dealt with; and how long one lies that is overlooked."""
 Act = Callable[[dt.date], object]
 
 
@@ -323,7 +323,7 @@ class Casework:
         running = Clock.objects.filter(school=self.school, state__in=Clock.RUNNING, opened_on__lte=before)
         for clock in running.select_related("pupil", "school", "owner", "watch_entry__school").order_by("pk"):
             chance = number(100, "clock", clock.pk)
-            if chance >= 3:
+            if chance >= 4 or on - clock.opened_on > FORGOTTEN_FOR:
                 self._see_to(clock, on, is_sent=chance < 82 and clock.kind != Clock.Kind.DELETION)
 
     def _see_to(self, clock: Clock, on: dt.date, *, is_sent: bool) -> None:

@@ -18,8 +18,10 @@ from pathlib import Path
 from django.apps import apps
 from django.db import connection, models, transaction
 
+from attendance.models import RegisterRow
 from demo.foreseen import Foreseen
 from demo.year import DemoFailed, Say, YearReport, run_year
+from messaging.models import Sender
 from schools.models import Enrolment, School
 
 WORK_A_PUPIL = {"secondary": 1.0, "primary": 1.6, "special": 2.2}
@@ -73,7 +75,7 @@ def _run_in_two(
         finally:
             helper.join()
         reports |= _answer(answer)
-        _take_over(copy)
+        _take_over(copy, [school.pk for school in there])
         return reports
     finally:
         for path in (copy, answer, *(copy.with_name(copy.name + end) for end in ("-wal", "-shm"))):
@@ -117,8 +119,12 @@ def _number_apart() -> None:
                 cursor.execute("INSERT INTO sqlite_sequence (name, seq) VALUES (%s, %s)", [table, last + APART])
 
 
-def _take_over(copy: Path) -> None:
-    """Puts the copy's new rows into the database: those whose number it does not have."""
+CHANGES_BY_SCHOOL: tuple[type[models.Model], ...] = (RegisterRow, Sender)
+"""What is there before the nights and changes during them: registers that are taken here, and what a sender last did."""
+
+
+def _take_over(copy: Path, school_ids: list[int]) -> None:
+    """Puts the copy's new rows into the database, those whose number it does not have, and what changed of its schools' older ones."""
     with connection.cursor() as cursor:
         cursor.execute("ATTACH DATABASE %s AS second", [str(copy)])
     with transaction.atomic(), connection.cursor() as cursor:
@@ -129,5 +135,23 @@ def _take_over(copy: Path) -> None:
                 f"INSERT INTO {table} ({columns}) SELECT {columns} FROM second.{table} AS other"
                 f" WHERE NOT EXISTS (SELECT 1 FROM {table} AS own WHERE own.{key} = other.{key})"
             )
+        for model in CHANGES_BY_SCHOOL:
+            _take_over_changes(model, school_ids)
     with connection.cursor() as cursor:
         cursor.execute("DETACH DATABASE second")
+
+
+def _take_over_changes(model: type[models.Model], school_ids: list[int]) -> None:
+    """The schools' rows of a table as they stand in the copy."""
+    table, key = connection.ops.quote_name(model._meta.db_table), connection.ops.quote_name(str(model._meta.pk.column))
+    columns = [
+        connection.ops.quote_name(str(field.column)) for field in model._meta.local_concrete_fields if not field.primary_key
+    ]
+    values = ", ".join(f"{column} = other.{column}" for column in columns)
+    schools = ", ".join("%s" for _ in school_ids)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"UPDATE {table} SET {values} FROM second.{table} AS other"
+            f" WHERE other.{key} = {table}.{key} AND {table}.school_id IN ({schools})",
+            school_ids,
+        )
