@@ -130,7 +130,6 @@ class Case(models.Model):
     opened_on = models.DateField()
     closed_on = models.DateField(null=True)
     with_authority_since = models.DateField(null=True)
-    on_hold_until = models.DateField(null=True)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["pupil", "school", "year"], name="case_once_a_year")]

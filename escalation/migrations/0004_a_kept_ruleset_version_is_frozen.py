@@ -46,5 +46,5 @@ def thaw(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("escalation", "0003_a_letter_may_state_more_than_figures")]
+    dependencies = [("escalation", "0003_letters_that_state_more_than_figures")]
     operations = [migrations.RunPython(freeze, thaw)]
