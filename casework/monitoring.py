@@ -84,6 +84,7 @@ def review_plan(
         raise Refused(_no_longer(plan))
     if on <= plan.starts_on:
         raise Refused(f"The plan begins on {day(plan.starts_on)}: there is nothing to look at yet.")
+    assert plan.period_id is not None, "a plan in force has its period"
     period = Period.objects.select_related("case").get(pk=plan.period_id)
     result = tested([period], on)[period.pk]
     _must_be_open(result, decision, note)

@@ -62,4 +62,6 @@ class PackForm(forms.Form):
         self.fields["parent"].choices = offered  # type: ignore[attr-defined]
         self.fields[
             "parent"
-        ].help_text = "About one parent: only that parent’s letters, requests and notices. A pack of the whole case has nobody’s notices."
+        ].help_text = (
+            "About one parent: only that parent’s letters, requests and notices. A pack of the whole case has nobody’s notices."
+        )

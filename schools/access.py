@@ -87,7 +87,7 @@ ACTS: dict[str, tuple[frozenset[str], str]] = {
     "see_cases": (frozenset({Role.OFFICER, Role.ATTENDANCE_LEAD, Role.SAFEGUARDING_LEAD, Role.HEAD, Role.TRUST_LEAD}),
                   "The board of cases is for those who lead attendance or safeguarding: open a pupil's own case from the pupil's page."),
     "offer_times": (frozenset({Role.OFFICER, Role.ATTENDANCE_LEAD, Role.HEAD_OF_YEAR, Role.HEAD}),
-                    "Times for meetings are offered by those who meet families: the officer, heads of year, the attendance lead, the head."),
+                    "Meeting times are offered by those who meet families: the officer, heads of year, the attendance lead, the head."),
     "open_documents": (frozenset({Role.OFFICER, Role.HEAD_OF_YEAR, Role.ATTENDANCE_LEAD, Role.SAFEGUARDING_LEAD, Role.HEAD}),
                        "Documents may hold evidence of health: ask the attendance officer or the head of year what they say."),
     "delete_documents": (frozenset({Role.ADMINISTRATOR}), "Documents whose time is over are deleted by an administrator."),

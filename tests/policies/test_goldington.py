@@ -50,9 +50,7 @@ def refers_to_the_service(story: Story) -> None:
     answers |= {"staff_safety": "None known.", "learning": "Behind in reading."}
     referrals.answer(referral=referral, answers=answers, **written)
     make_ready(referral=referral, despite="The action plan lies beside it on paper.", **written)
-    referrals.mark_sent(
-        referral=referral, sent_on=written["on"], how="Secure e-mail", to="Education Welfare Service", **written
-    )
+    referrals.mark_sent(referral=referral, sent_on=written["on"], how="Secure e-mail", to="Education Welfare Service", **written)
     assert story.case("imogen").with_authority_since is None, "sent is not yet taken"
     answered = lead | {"on": day("2025-12-15"), "now": at(day("2025-12-15"), 9)}
     referrals.acknowledge(referral=referral, answered_on=day("2025-12-12"), reference="EWS 41", **answered)
