@@ -98,7 +98,7 @@ def _still_holds(loaded: LoadedSchool, record: StageRecord) -> bool:
     number = loaded.by_pupil.get(record.case.pupil_id)
     if number is None or not any(stage.id == record.stage for stage in loaded.ruleset.stages):
         return True
-    state = loaded.state_before(record.proposed_on, without=record.pk)
+    state = loaded.state_before(record.proposed_on, without=record.pk, only=record.case.pupil_id)
     judge = judge_for(loaded.register, loaded.ruleset, loaded.national, state, record.proposed_on)
     rows = np.array([number])
     stage = loaded.ruleset.stage(record.stage)

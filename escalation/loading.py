@@ -6,11 +6,13 @@ The register holds the year of the day and the one before, since windows of scho
 from __future__ import annotations
 
 import datetime as dt
+from collections import defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
-from typing import NamedTuple
+from functools import cached_property
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from django.utils import timezone
@@ -91,22 +93,43 @@ class LoadedSchool:
         self.by_pupil = {pupil.pupil_id: number for number, pupil in enumerate(self.enrolled)}
         self.state = self.state_before(None)
 
-    def state_before(self, day: dt.date | None, *, without: int | None = None) -> CaseState:
-        """The cases as the engine sees them; with ``day``, as they stood before it; ``without`` leaves one record (by number) out."""
+    def state_before(self, day: dt.date | None, *, without: int | None = None, only: int | None = None) -> CaseState:
+        """The cases as the engine sees them; with ``day``, as they stood before it; ``without`` leaves one record (by number) out, ``only``
+        puts in nothing but that pupil's (by id), for a judgement of that pupil alone."""
         state = new_state(len(self.enrolled), self.ruleset, self.national)
-        for record in _latest_of_each(self.stages, day):
+        stages = self.stages if only is None else self._stages_of.get(only, [])
+        for record in _latest_of_each(stages, day):
             number = self.by_pupil.get(record.pupil_id)
             if number is not None and record.pk != without and record.stage in state.position:
                 _put_stage(state, number, record, day)
-        for period in self.periods:
+        for period in self.periods if only is None else self._periods_of.get(only, []):
             number = self.by_pupil.get(period.pupil_id)
             if number is not None and period.stage in state.position and (day is None or period.starts_on < day):
                 _put_period(state, number, period, day)
-        for number, pupil in enumerate(self.enrolled):
-            for rule, dates in self.memories.get(pupil.enrolment_id, {}).items():
+        numbers = range(len(self.enrolled)) if only is None else [self.by_pupil[only]]
+        for number in numbers:
+            for rule, dates in self.memories.get(self.enrolled[number].enrolment_id, {}).items():
                 if rule in state.watch:
                     state.watch[rule].set(number, watch_row(dates))
         return state
+
+    @cached_property
+    def _stages_of(self) -> dict[int, list[StageFacts]]:
+        return _by_pupil(self.stages)
+
+    @cached_property
+    def _periods_of(self) -> dict[int, list[PeriodFacts]]:
+        return _by_pupil(self.periods)
+
+
+Fact = TypeVar("Fact", StageFacts, PeriodFacts)
+
+
+def _by_pupil(facts: Iterable[Fact]) -> dict[int, list[Fact]]:
+    found: dict[int, list[Fact]] = defaultdict(list)
+    for fact in facts:
+        found[fact.pupil_id].append(fact)
+    return found
 
 
 def _latest_of_each(records: Iterable[StageFacts], day: dt.date | None) -> list[StageFacts]:
