@@ -21,7 +21,7 @@ from schools.rules import Refused
 from tests.cast import NOW, TODAY, Cast, assemble
 from tests.stories import away, present, run
 
-pytestmark = [pytest.mark.django_db, pytest.mark.sqlite_too]
+pytestmark = [pytest.mark.django_db]
 UNTIL = dt.date(2025, 12, 5)
 LATER = dt.timedelta(minutes=11)
 

@@ -34,7 +34,7 @@ from tests import factories as make
 from tests.cast import NOW, TODAY, Cast, assemble
 from tests.stories import away, present, run
 
-pytestmark = [pytest.mark.django_db, pytest.mark.sqlite_too]
+pytestmark = [pytest.mark.django_db]
 
 ANSWERS = Answers(
     is_leave=False,

@@ -27,7 +27,7 @@ from schools.rules import Refused
 from tests.cast import NOW, TODAY, Cast, assemble
 from tests.stories import away, present, run
 
-pytestmark = [pytest.mark.django_db, pytest.mark.sqlite_too]
+pytestmark = [pytest.mark.django_db]
 
 ANSWERS = {
     "discussed": "18 November 2025, with Ms Marlow.",

@@ -20,7 +20,7 @@ from schools.rules import Refused
 from tests.cast import NOW, TODAY, Cast, assemble
 from tests.stories import present, run
 
-pytestmark = [pytest.mark.django_db, pytest.mark.sqlite_too]
+pytestmark = [pytest.mark.django_db]
 SECRET = "A bruise on the left arm"
 
 

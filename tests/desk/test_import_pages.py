@@ -14,7 +14,7 @@ from attendance.services import change_mark
 from schools.models import PeopleBatch, Placement, Pupil, User
 from tests.cast import NOW, TODAY, Cast, assemble
 
-pytestmark = [pytest.mark.django_db, pytest.mark.sqlite_too]
+pytestmark = [pytest.mark.django_db]
 UPLOAD, COLUMNS, PREVIEW = "/registers/import/", "/registers/import/columns/", "/registers/import/preview/"
 COMMIT, CONFLICTS = "/registers/import/commit/", "/imports/conflicts/"
 

@@ -13,7 +13,7 @@ from escalation.engine.ruleset import SHIPPED, load_ruleset
 from schools.models import Role
 from tests.cast import NOW, TODAY, Cast, assemble
 
-pytestmark = [pytest.mark.django_db, pytest.mark.sqlite_too]
+pytestmark = [pytest.mark.django_db]
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from schools.models import Role, User
 from tests.cast import NOW, TODAY, Cast, assemble
 from tests.stories import away, present, run
 
-pytestmark = [pytest.mark.django_db, pytest.mark.sqlite_too]
+pytestmark = [pytest.mark.django_db]
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from tests import factories as make
 from tests.cast import NOW, TODAY, Cast, assemble
 from tests.stories import away, present, run
 
-pytestmark = [pytest.mark.django_db, pytest.mark.sqlite_too]
+pytestmark = [pytest.mark.django_db]
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from schools.models import Role
 from tests.cast import NOW, TODAY, Cast, assemble
 from tests.stories import away, present
 
-pytestmark = [pytest.mark.django_db, pytest.mark.sqlite_too]
+pytestmark = [pytest.mark.django_db]
 
 
 @pytest.fixture

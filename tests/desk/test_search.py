@@ -15,7 +15,7 @@ from tests import factories as make
 from tests.cast import TODAY, Cast, assemble
 from tests.stories import away, present
 
-pytestmark = [pytest.mark.django_db, pytest.mark.sqlite_too]
+pytestmark = [pytest.mark.django_db]
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from tests.cast import NOW, TODAY, Cast, assemble
 from tests.stories import away, present, run
 
 Y1 = CODES["Y1"].character
-pytestmark = [pytest.mark.django_db, pytest.mark.sqlite_too]
+pytestmark = [pytest.mark.django_db]
 
 
 @pytest.fixture

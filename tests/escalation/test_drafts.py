@@ -20,7 +20,7 @@ from schools.rules import Refused
 from tests.cast import NOW, TODAY, Cast, assemble
 from tests.stories import away, days_from, present, run
 
-pytestmark = [pytest.mark.django_db, pytest.mark.sqlite_too]
+pytestmark = [pytest.mark.django_db]
 LATER = NOW + dt.timedelta(minutes=5)
 TOMORROW = TODAY + dt.timedelta(days=1)
 

@@ -29,7 +29,7 @@ from tests import factories as make
 from tests.cast import NOW, TODAY, Cast, assemble
 from tests.stories import away, present
 
-pytestmark = [pytest.mark.django_db, pytest.mark.sqlite_too]
+pytestmark = [pytest.mark.django_db]
 
 STARTS, ENDS = dt.date(2025, 9, 1), dt.date(2025, 11, 20)
 CODES = np.array(list("/\\LIMOUGN#"))

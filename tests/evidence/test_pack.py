@@ -31,7 +31,7 @@ from schools.rules import Refused
 from tests.cast import NOW, TODAY, Cast
 from tests.evidence.court_case import KEY, LATER, PAUSE_WORDS, SECRET_WORDS, as_lead, made_up, packed
 
-pytestmark = [pytest.mark.django_db, pytest.mark.sqlite_too]
+pytestmark = [pytest.mark.django_db]
 
 KEYS = {public_hex(KEY)}
 

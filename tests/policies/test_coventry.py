@@ -8,7 +8,7 @@ from casework.models import Meeting
 from escalation.models import Event
 from tests.policies.telling import Story, away, day
 
-pytestmark = [pytest.mark.django_db, pytest.mark.sqlite_too]
+pytestmark = [pytest.mark.django_db]
 
 
 def to_the_plan(story: Story, name: str, *, letters: int) -> None:

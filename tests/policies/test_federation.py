@@ -8,7 +8,7 @@ from casework.models import Meeting
 from escalation.models import PlannedLetter, Task
 from tests.policies.telling import Story, away, day
 
-pytestmark = [pytest.mark.django_db, pytest.mark.sqlite_too]
+pytestmark = [pytest.mark.django_db]
 
 
 def test_up_the_whole_ladder() -> None:

@@ -11,7 +11,7 @@ from letters.referral_form import make_ready
 from schools.rules import Refused
 from tests.policies.telling import Story, at, away, day
 
-pytestmark = [pytest.mark.django_db, pytest.mark.sqlite_too]
+pytestmark = [pytest.mark.django_db]
 
 FIRST = away("2025-09-08 to 2025-09-09", "2025-09-29", "2025-10-06 to 2025-10-07", "2025-10-20 to 2025-10-21")
 

@@ -8,7 +8,7 @@ from casework.models import Meeting
 from escalation.models import PlannedLetter, Task
 from tests.policies.telling import Story, away, day
 
-pytestmark = [pytest.mark.django_db, pytest.mark.sqlite_too]
+pytestmark = [pytest.mark.django_db]
 
 
 def to_the_letter(story: Story, name: str, *, parent: str, letters: int) -> None:
