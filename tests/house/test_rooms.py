@@ -64,10 +64,12 @@ OWN: dict[str, set[str]] = {
         *{"rule_forms", "case_forms", "wizard_form", "calling_form"},
         *{"trial_chart", "trial_form", "words"},
         "text_form",
+        "plan_forms",
         "discretion_forms",
         "referral_forms",
     },
     "demo": {
+        *{"appointments", "calling", "casework", "chance", "foreseen", "papers", "taking"},
         "absence",
         "build",
         "made",
