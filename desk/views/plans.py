@@ -8,7 +8,7 @@ from typing import Any
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpResponse
+from django.http import Http404, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -47,6 +47,11 @@ from schools.clock import now, today
 from schools.models import PupilParent
 
 CHANGES_THE_LADDER = (PlanReview.Decision.EXTEND, PlanReview.Decision.NEXT_STAGE)
+
+
+def posted(request: StaffRequest) -> QueryDict | None:
+    """What was sent, so that a form without a single answer is still judged."""
+    return request.POST if request.method == "POST" else None
 
 
 @login_required
@@ -93,7 +98,7 @@ def new(request: StaffRequest, pk: int) -> HttpResponse:
     if draft := Plan.objects.filter(case=found, state=Plan.State.DRAFT).first():
         messages.error(request, "A draft of a plan stands in this case already: go on with it, or withdraw it first.")
         return _to_plan(draft)
-    form = PlanForm(request.POST or None, kind=kind, initial=new_plan(kind_of(kind), *_usual_time(record, kind)))
+    form = PlanForm(posted(request), kind=kind, initial=new_plan(kind_of(kind), *_usual_time(record, kind)))
     if request.method == "POST" and not form.asks_for_more and form.is_valid():
         made: list[Plan] = []
         if saved(
@@ -139,7 +144,7 @@ def edit(request: StaffRequest, pk: int) -> HttpResponse:
         messages.error(request, f"The plan is {plan.get_state_display().lower()}: draw up a new one to change it.")
         return _to_plan(plan)
     rows, steps = max(3, plan.actions.count() + 1), max(2, len(plan.steps) + 1)
-    form = PlanForm(request.POST or None, kind=plan.kind, rows=rows, steps=steps, initial=written(plan))
+    form = PlanForm(posted(request), kind=plan.kind, rows=rows, steps=steps, initial=written(plan))
     if request.method == "POST" and not form.asks_for_more and form.is_valid():
         seen = form.cleaned_data["seen"] or 0
         change = {"plan": plan, "content": form.content(), "seen": seen, **who(request, plan.case)}
@@ -197,7 +202,7 @@ def force(request: StaffRequest, pk: int) -> HttpResponse:
     """The draft comes into force, also without the parents."""
     plan = _to_work(request, pk)
     old = Plan.objects.filter(case=plan.case_id, state=Plan.State.IN_FORCE).first()
-    form = ForceForm(request.POST or None, replaces=title_of(old) if old else "", initial={"seen": plan.version})
+    form = ForceForm(posted(request), replaces=title_of(old) if old else "", initial={"seen": plan.version})
     if request.method == "POST" and form.is_valid():
         given = form.cleaned_data
         if saved(request, form, lambda: put_in_force(plan=plan, **given, **who(request, plan.case)), "The plan is in force."):
@@ -218,7 +223,7 @@ def sign(request: StaffRequest, pk: int) -> HttpResponse:
     if request.scope.refusal("open_documents", plan.case.school):
         documents = documents.none()
     form = SignForm(
-        request.POST or None,
+        posted(request),
         offers={"who": signers(links, plan.case.pupil.called, request.user.name), "document": papers(documents)},
         initial={"signed_on": today()},
     )
@@ -251,7 +256,7 @@ def review(request: StaffRequest, pk: int) -> HttpResponse:
         return _to_plan(plan)
     proposed = what_is_proposed(plan)
     form = ReviewForm(
-        request.POST or None, result=line.line.result, stages=_stages(request, plan, proposed), initial={"seen": plan.version}
+        posted(request), result=line.line.result, stages=_stages(request, plan, proposed), initial={"seen": plan.version}
     )
     if request.method == "POST" and form.is_valid():
         if form.cleaned_data["decision"] in CHANGES_THE_LADDER:
@@ -281,7 +286,7 @@ def end(request: StaffRequest, pk: int) -> HttpResponse:
     """A plan ends before its review, or a draft is withdrawn."""
     plan = _to_work(request, pk)
     is_draft = plan.state == Plan.State.DRAFT
-    form = SeenReasonForm(request.POST or None, initial={"seen": plan.version})
+    form = SeenReasonForm(posted(request), initial={"seen": plan.version})
     if request.method == "POST" and form.is_valid():
         done = "Withdrawn." if is_draft else "The plan has ended; its monitoring goes on."
         if saved(request, form, lambda: end_plan(plan=plan, **form.cleaned_data, **who(request, plan.case)), done):
@@ -295,7 +300,7 @@ def end(request: StaffRequest, pk: int) -> HttpResponse:
 def carry(request: StaffRequest, pk: int) -> HttpResponse:
     """A plan of last year goes on in this year's case."""
     plan = _to_work(request, pk)
-    form = CarryForm(request.POST or None, initial={"weeks": min(plan.weeks, 6)})
+    form = CarryForm(posted(request), initial={"weeks": min(plan.weeks, 6)})
     if request.method == "POST" and form.is_valid():
         made: list[Plan] = []
         given = {"plan": plan, **form.cleaned_data, **who(request, plan.case)}
@@ -312,7 +317,7 @@ def extend(request: StaffRequest, pk: int) -> HttpResponse:
     period = get_object_or_404(Period.objects.select_related("case"), pk=pk)
     found = case_to_work(request, period.case_id)
     request.scope.authorise("use_discretion", found.school)
-    form = ReasonForm(request.POST or None)
+    form = ReasonForm(posted(request))
     if request.method == "POST" and form.is_valid():
         reason = form.cleaned_data["reason"]
         if saved(
@@ -336,7 +341,7 @@ def series(request: StaffRequest, pk: int) -> HttpResponse:
     why_not = why_not_approve_series(request.scope, record, found.school)
     if why_not and request.method == "POST":
         raise PermissionDenied(why_not)
-    form = SeriesForm(request.POST or None, initial={"until": today() + dt.timedelta(days=42)})
+    form = SeriesForm(posted(request), initial={"until": today() + dt.timedelta(days=42)})
     if request.method == "POST" and form.is_valid():
         acting = who(request, found) | {"role": request.scope.acting_as(found.school, record.approves or record.acts)}
         until = form.cleaned_data["until"]
@@ -357,7 +362,7 @@ def series_end(request: StaffRequest, pk: int) -> HttpResponse:
     joined = StandingApproval.objects.select_related("case__school", "stage_record__version")
     approval = get_object_or_404(joined, pk=pk)
     found = case_to_work(request, approval.case_id)
-    form = EndSeriesForm(request.POST or None)
+    form = EndSeriesForm(posted(request))
     if request.method == "POST" and form.is_valid():
         given = {"approval": approval, **form.cleaned_data, **who(request, found)}
         if saved(request, form, lambda: end_series(**given), "The weekly messages stop."):

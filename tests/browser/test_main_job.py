@@ -93,7 +93,7 @@ def test_by_keyboard_alone(cast: Cast, signed_in: SignIn, live_server: LiveServe
     page.keyboard.press("Escape")
     expect(page.get_by_label("Why").last).not_to_be_visible()
     page.keyboard.press("a")
-    expect(page.get_by_role("status")).to_contain_text("2 letters approved")
+    expect(page.get_by_role("status")).to_contain_text("2 letters approved", timeout=20_000)  # two PDFs are drawn
     assert {letter.state for letter in drafts(cast)} == {Letter.State.APPROVED}
 
 
