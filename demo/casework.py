@@ -47,6 +47,8 @@ GAP = dt.timedelta(days=24)
 """C2 marks further apart than this belong to two timetables."""
 CLOCK_LIES, FORGOTTEN_FOR = 5, dt.timedelta(days=30)
 """School days until a clock is dealt with; and how long one lies that is overlooked."""
+SENT_LATELY, SENT_BEFORE = 82, 12
+"""Of a hundred clocks, how many end with a return: in the last half term, and before it."""
 Act = Callable[[dt.date], object]
 
 
@@ -318,13 +320,15 @@ class Casework:
     # --- statutory clocks -----------------------------------------------------------------------------------------------------------
 
     def see_to_clocks(self, on: dt.date) -> None:
-        """Once a week: returns that have lain for some days are prepared and sent; now and then nothing needs to be told."""
+        """Once a week: returns that have lain for some days are prepared and sent, or nothing needs to be told; most are sent in the last
+        half term, whose files a visitor looks at, since preparing one costs as much as a letter."""
+        sent = SENT_LATELY if on >= self.begins else SENT_BEFORE
         before = self.days.dates[max(self.days.first_after(on) - CLOCK_LIES, 0)]
         running = Clock.objects.filter(school=self.school, state__in=Clock.RUNNING, opened_on__lte=before)
         for clock in running.select_related("pupil", "school", "owner", "watch_entry__school").order_by("pk"):
             chance = number(100, "clock", clock.pk)
             if chance >= 4 or on - clock.opened_on > FORGOTTEN_FOR:
-                self._see_to(clock, on, is_sent=chance < 82 and clock.kind != Clock.Kind.DELETION)
+                self._see_to(clock, on, is_sent=chance < sent and clock.kind != Clock.Kind.DELETION)
 
     def _see_to(self, clock: Clock, on: dt.date, *, is_sent: bool) -> None:
         by, role, now = clock.owner or self.staff.officer.user, clock.role, at(on, 13, number(60, "clock", clock.pk))
