@@ -172,9 +172,10 @@ def read_table(table: Table, roll: Roll, file_format: str | None = None, columns
     """Reads a table that was opened already; see ``read``."""
     places = Headings.of(table.headings, file_format, columns).found()
     reader = _TableReader(roll, places.columns, Reading(places.shape), len(table.headings))
+    most = MAX_ROWS // len(reader.cells) if reader.cells else MAX_ROWS  # a row of a week holds as many marks as ten of the others
     for row, fields in table.rows:
-        if row > MAX_ROWS + 1:
-            raise FileRefused(f"The file has more than {MAX_ROWS:,} rows: split it by term and import the parts.")
+        if row > most + 1:
+            raise FileRefused(f"The file has more than {most:,} rows: split it by term and import the parts.")
         if any(fields):
             reader.take(row, fields)
     reader.settle()

@@ -110,6 +110,7 @@ REFUSED_WHOLE = {
     "only commas": b",,,\n,,,\n",
     "only quotes": b'"""""\n',
     "only spaces": b"   \n   \n",
+    "more weeks than a school has": (WEEKS + f"{IMOGEN},2025-11-17,/,/,/,/,/,/,/,/,/,/\n" * 100_001).encode(),
     "only line ends": b"\r\n\r\r\n\n",
     "a million columns": b"a," * 1_000_000 + b"\n",
     "thirty million commas": b"," * 30_000_000,
@@ -231,7 +232,7 @@ def biggest() -> dict[str, bytes]:
         "a million rows of nothing": (HEADER + GOOD + ",,,\n" * 999_000).encode(),
         "a workbook of 400,000 rows": rebuilt(BOOK, sheet1=sheet(cells)),
         "UTF-16 of fifteen megabytes": (HEADER + row * (15 * 1024**2 // len(row))).encode("utf-16"),
-        "weeks of one pupil": (WEEKS + f"{IMOGEN},2025-11-17,/,/,/,/,/,/,/,/,/,/\n" * 500_000).encode(),
+        "weeks of one pupil": (WEEKS + f"{IMOGEN},2025-11-17,/,/,/,/,/,/,/,/,/,/\n" * 99_000).encode(),
     }
 
 
